@@ -1,0 +1,3 @@
+src := elf.c
+test := elf_test.c
+fuzz := elf_fuzz.c

@@ -1,0 +1,2 @@
+src := paging.c
+test := paging_test.c
