@@ -68,6 +68,7 @@ $(K)/hornet.elf: $(KOBJ) $(KLD) $(K)/symtab.S
 	$(Q)$(CC) --target=x86_64-linux-gnu -c $(K)/symtab.S -o $(K)/symtab.o
 	@echo "  LD $@"
 	$(Q)$(LD) -pie --no-dynamic-linker -z text -z max-page-size=4096 --gc-sections --build-id=sha1 -T $(KLD) $(KOBJ) $(K)/symtab.o -o $@
+	$(Q)python3 tools/symtab.py $@ $(K)/symtab.check && cmp $(K)/symtab.S $(K)/symtab.check
 $(K)/hornet: $(K)/hornet.elf
 	$(Q)llvm-strip-19 -g $< -o $@
 .PHONY: kernel

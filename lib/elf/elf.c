@@ -97,8 +97,12 @@ static struct elf_segment read_segment(const u8 *p) {
     };
 }
 
+struct va_span {
+    u64 low, high;
+};
+
 // Checks every program header; tells the span of the LOAD segments.
-static err_t check_segments(const u8 *phdrs, u16 count, u64 file_bytes, u64 *low_out, u64 *high_out,
+static err_t check_segments(const u8 *phdrs, u16 count, u64 file_bytes, struct va_span *out,
                             const char **why) {
     bool any = false;
     u64 low = 0, last_end = 0;
@@ -121,8 +125,7 @@ static err_t check_segments(const u8 *phdrs, u16 count, u64 file_bytes, u64 *low
     if (!any || high == low) {
         return fail(ERR_ELF_FORMAT, why, "no segment to load");
     }
-    *low_out = low;
-    *high_out = high;
+    *out = (struct va_span){low, high};
     return ERR_OK;
 }
 
@@ -143,8 +146,8 @@ err_t elf_read(const u8 *head, size_t head_bytes, u64 file_bytes, struct elf_ima
     if (phdr_offset > limit || count * PHDR_BYTES > limit - phdr_offset) {
         return fail(ERR_ELF_FORMAT, why, "program headers are not at the start of the file");
     }
-    u64 low = 0, high = 0;
-    TRY(check_segments(head + phdr_offset, count, file_bytes, &low, &high, why));
+    struct va_span span = {};
+    TRY(check_segments(head + phdr_offset, count, file_bytes, &span, why));
     out->type = (enum elf_type)get16(head + 16);
     out->entry = get64(head + 24);
     out->phdr_offset = phdr_offset;
@@ -152,8 +155,8 @@ err_t elf_read(const u8 *head, size_t head_bytes, u64 file_bytes, struct elf_ima
     for (u16 i = 0; i < count; i++) {
         out->segments[i] = read_segment(head + phdr_offset + i * PHDR_BYTES);
     }
-    out->va_low = low;
-    out->va_high = high;
+    out->va_low = span.low;
+    out->va_high = span.high;
     return ERR_OK;
 }
 
