@@ -43,6 +43,10 @@ struct thread {
     _Atomic u32 references;          // [a]
 };
 
+// Where stacks come from: plain pages until mm/vm sets these to guard-paged ranges (mm/vm/kmap.h).
+extern err_t (*thread_stack_alloc)(size_t bytes, void **out);
+extern void (*thread_stack_free)(void *stack, size_t bytes);
+
 static inline struct thread *thread_current(void) { return cpu_current_thread(); }
 
 void sched_init(void); // boot CPU: the running code becomes thread 0 (idle of CPU 0)
