@@ -1,1 +1,2 @@
-src := text.c
+src := text.c tree.c
+test := tree_test.c
