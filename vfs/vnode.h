@@ -26,6 +26,7 @@ enum vattr_mask : u32 { VATTR_MODE = 1, VATTR_UID = 2, VATTR_GID = 4, VATTR_SIZE
 struct vnode;
 struct mount;
 struct file;
+struct path; // vfs/file.h
 struct dir_sink { // getdents: fs calls add for each entry; false: full, stop before this one
     bool (*add)(struct dir_sink *s, const char *name, size_t len, u64 ino, enum vnode_type type, u64 next_cookie);
 };
@@ -51,6 +52,8 @@ struct vnode_ops {
     err_t (*setxattr)(struct vnode *v, const char *name, const void *value, size_t bytes, u32 flags);
     err_t (*removexattr)(struct vnode *v, const char *name);
     err_t (*listxattr)(struct vnode *v, char *buf, size_t capacity, size_t *bytes);
+    // Magic link (/proc/N/exe, /proc/N/fd/M): the place itself, with references; the walk jumps there instead of reading a text. Not locked.
+    err_t (*follow)(struct vnode *v, struct path *out);
     void (*inactive)(struct vnode *v);                      // last reference gone, the vnode is freed after this
 };
 enum vnode_flags : u32 { VNODE_NO_NAME_CACHE = 1, VNODE_PAST = 2, VNODE_ROOT = 4 }; // NO_NAME_CACHE on a dir: its lookups are not cached
