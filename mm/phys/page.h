@@ -22,13 +22,16 @@ extern u64 page_array_count;
 
 struct boot_info;
 void phys_init(const struct boot_info *boot); // takes usable memory; LOADER memory stays until phys_free_boot
+// Frees LOADER memory but for page tables in use, the boot stack, modules and *boot itself.
 void phys_free_boot(const struct boot_info *boot);
+void phys_free_range(struct pa start, u64 bytes); // whole pages inside: a module that was consumed
 void phys_init_cpu(u32 cpu_idx);
 
 enum page_alloc_flags : u32 { PAGE_ZERO = 1, PAGE_ATOMIC = 2, PAGE_BELOW_4G = 4 }; // ATOMIC: never reclaims or sleeps
 err_t page_alloc(u32 order, u32 flags, struct page **out); // ERR_NOMEM; one reference. Any context with PAGE_ATOMIC
 void page_get(struct page *p);
 void page_put(struct page *p); // frees at 0. Any context
+void page_put_many(struct page **pages, u32 count);
 static inline u64 page_index_of(const struct page *p) { return (u64)(p - page_array); }
 static inline struct pa page_pa(const struct page *p) { return (struct pa){page_index_of(p) << PAGE_SHIFT}; }
 static inline void *page_ptr(const struct page *p) { return pa_to_ptr(page_pa(p)); }

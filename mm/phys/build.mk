@@ -1,0 +1,1 @@
+src := phys.c boot.c
