@@ -1,0 +1,3 @@
+src := tables.c aml.c
+test := acpi_test.c
+fuzz := acpi_fuzz.c
