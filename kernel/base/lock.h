@@ -50,6 +50,7 @@ void lock_check_may_sleep(u64 site); // panics if a spinlock is held, interrupts
             lock_check_may_sleep((u64)__builtin_return_address(0));                                \
         }                                                                                          \
     } while (0)
+extern bool lock_check_off;  // set by panic: locks become best effort
 void lock_print_held(void); // panic: this thread's locks with class, rank, acquire site
 
 constexpr u32 LOCK_HELD_MAX = 16;

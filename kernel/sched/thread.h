@@ -6,8 +6,9 @@
 #include <arch/x86_64/mmu.h>
 #include <kernel/base/lock.h>
 #include <lib/list.h>
+#include <lib/tree.h>
 
-constexpr u64 THREAD_STACK_BYTES = 16 * 1024; // plus a guard page below; KASAN kernels use twice that
+constexpr u64 THREAD_STACK_BYTES = (CONFIG_DEBUG ? 32 : 16) * 1024; // plus a guard page below
 constexpr u32 THREAD_PRIORITIES = 40;         // 0 highest; 20 = nice 0
 constexpr u64 DEADLINE_NEVER = ~(u64)0;
 
@@ -23,14 +24,17 @@ struct thread {
     u8 priority;                     // [s] static priority
     u32 cpu;                         // [s] whose run queue
     u64 cpu_allowed;                 // [s] bit per CPU
-    struct list run_node;            // [s]
+    struct tree_node run_node;       // [s] in the run queue's tree while runnable but not running
+    bool on_queue;                   // [s] runnable: in the tree, or running
+    bool irq_were_on;                // [s] interrupt state to return to after the switch
+    u8 wait_kind;                    // [o] enum wait_kind of the sleep being prepared
+    u64 virtual_ns;                  // [s] weighted run time: the smallest runs next
     u64 slice_end_ns;                // [s]
     _Atomic u64 user_ns, kernel_ns;  // [a] time used
-    u64 switched_in_ns;              // [s]
+    u64 accounted_ns;                // [s] run time is booked up to here
     _Atomic u32 user_work;           // [a] enum thread_user_work: looked at on the way to user mode
     _Atomic bool interrupted;        // [a] wakes interruptible sleeps (signals)
     _Atomic bool killed;             // [a] wakes killable sleeps too
-    struct wait_state *wait;         // [o] see wait.h
     void *stack;                     // [I] lowest usable address
     struct lock_held held;           // [o] debug
     void *fpu;                       // [I] save area of a user thread, or null
@@ -51,6 +55,7 @@ static inline struct thread *thread_current(void) { return cpu_current_thread();
 
 void sched_init(void); // boot CPU: the running code becomes thread 0 (idle of CPU 0)
 void sched_init_secondary(u32 cpu_idx);
+void sched_start_services(void); // the reaper and the workers; once threads can be created
 [[noreturn]] void sched_idle(void);
 
 // Creates a thread in state NEW with one reference for the caller. fn runs with interrupts on. Errors: ERR_NOMEM. Sleeps.
@@ -62,6 +67,7 @@ void thread_get(struct thread *t);
 void thread_put(struct thread *t);
 void thread_set_priority(struct thread *t, u8 priority);
 void thread_set_affinity(struct thread *t, u64 cpu_mask);
+void thread_wake(struct thread *t); // any context; harmless if t is not blocked
 void thread_yield(void);
 void thread_set_mmu(struct mmu_space *mmu); // the current thread moves to another address space
 

@@ -1,0 +1,1 @@
+src := ref.c cred.c
