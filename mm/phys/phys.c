@@ -10,6 +10,7 @@
 #include "phys_impl.h"
 #include <arch/x86_64/cpu.h>
 #include <arch/x86_64/upcalls.h>
+#include <kernel/base/kasan.h>
 #include <kernel/base/lock.h>
 #include <kernel/base/panic.h>
 #include <lib/mem.h>
@@ -214,6 +215,7 @@ err_t page_alloc(u32 order, u32 flags, struct page **out) {
     p->owner = nullptr;
     p->index = 0;
     list_init(&p->node);
+    kasan_unpoison(page_ptr(p), PAGE_SIZE << order);
     if ((flags & PAGE_ZERO) != 0) {
         memset(page_ptr(p), 0, PAGE_SIZE << order);
     }
@@ -256,6 +258,7 @@ void page_put(struct page *p) {
     if (!page_drop(p)) {
         return;
     }
+    kasan_poison(page_ptr(p), PAGE_SIZE << p->order, KASAN_PAGE_FREED);
     cpu_irq_off();
     struct phys_cache *c = this_cache();
     if (likely(c != nullptr && p->order == 0)) {
@@ -275,6 +278,7 @@ void page_put_many(struct page **pages, u32 count) {
         if (c == nullptr || p->order != 0) {
             page_put(p);
         } else if (page_drop(p)) {
+            kasan_poison(page_ptr(p), PAGE_SIZE, KASAN_PAGE_FREED);
             free_single(p, c);
         }
     }

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// Address sanitizer of the kernel (CONFIG=kasan). One shadow byte tells about 8 bytes of memory: 0
+// all may be used, 1..7 only the first that many, anything else none. The compiler calls __asan_*
+// (kasan.c) before each access; allocators say here what is valid. In other kernels these calls
+// vanish.
+#pragma once
+#include <lib/types.h>
+
+constexpr u64 KASAN_SHADOW_OFFSET = 0xdffffc0000000000; // as in the Makefile
+constexpr u32 KASAN_SHADOW_SHIFT = 3;
+enum kasan_tag : u8 { KASAN_FREED = 0xfb, KASAN_RED_ZONE = 0xfc, KASAN_PAGE_FREED = 0xff };
+
+// Functions that look at memory the sanitizer forbids (free lists inside freed objects).
+#define NO_KASAN __attribute__((no_sanitize("kernel-address")))
+
+static inline u8 *kasan_shadow_of(u64 address) {
+    return (u8 *)((address >> KASAN_SHADOW_SHIFT) + KASAN_SHADOW_OFFSET);
+}
+void kasan_enable(void); // from now on memory is checked: everything mapped has a shadow
+void kasan_poison_range(u64 address, u64 bytes, u8 tag); // address: multiple of 8
+void kasan_unpoison_range(u64 address, u64 bytes);
+static inline void kasan_poison(const void *p, u64 bytes, u8 tag) {
+    if (CONFIG_KASAN) {
+        kasan_poison_range((u64)p, bytes, tag);
+    }
+}
+static inline void kasan_unpoison(const void *p, u64 bytes) {
+    if (CONFIG_KASAN) {
+        kasan_unpoison_range((u64)p, bytes);
+    }
+}
