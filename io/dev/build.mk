@@ -1,0 +1,1 @@
+src := acpi.c irq.c mmio.c
