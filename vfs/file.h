@@ -48,6 +48,8 @@ err_t file_ioctl(struct file *f, u32 request, u64 arg, i64 *result);
 err_t file_readdir(struct file *f, struct dir_sink *sink); // from the file's position, with . and ..
 err_t file_create(const struct file_ops *ops, void *data, u32 flags, const struct cred *cred, struct file **out); // anonymous
 
+// F_GETPIPE_SZ, F_SETPIPE_SZ (bytes 0: only ask). ERR_BADF: no pipe; ERR_BUSY, ERR_PERM, ERR_NOMEM.
+err_t pipe_resize(struct file *f, const struct cred *cred, u64 bytes, u64 *now);
 err_t pipe_create(u32 flags, const struct cred *cred, struct file **read_end, struct file **write_end);
 // Record locks. owner: process for POSIX locks, the file for flock.
 struct record_lock { struct list node; u64 start, end; bool exclusive, flock; void *owner; u32 pid; };

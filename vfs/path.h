@@ -20,6 +20,7 @@ struct path vfs_root(void); // with references
 
 // Resolves a path. Errors as Linux: NOENT NOTDIR LOOP ACCES NAMETOOLONG.
 err_t vfs_walk(const struct walk_base *b, const char *path, u32 flags, struct path *out);
+// mode: permission bits, the caller's umask already taken off.
 err_t vfs_open(const struct walk_base *b, const char *path, u32 open_flags, u32 mode, struct file **out);
 err_t vfs_open_path(const struct path *p, u32 open_flags, const struct cred *cred, struct file **out); // reopen what a path names
 err_t vfs_create(const struct walk_base *b, const char *path, const struct vattr *init); // mknod, mkdir by init->mode
@@ -41,3 +42,15 @@ err_t vfs_shutdown(void); // syncs and unmounts everything
 err_t vfs_path_text(const struct path *p, const struct path *root, bool mark_deleted, char *buf, size_t capacity, size_t *len);
 err_t vfs_permission(struct vnode *v, const struct cred *cred, u32 rwx); // 4 2 1
 void vfs_each_mount(bool (*fn)(const struct mount *m, void *arg), void *arg);
+
+// What remains for system calls on open files and attributes.
+err_t vfs_file_truncate(struct file *f, u64 bytes);             // ftruncate: ERR_INVAL unless open for writing
+err_t vfs_file_sync(struct file *f, bool data_only);            // fsync, fdatasync
+err_t vfs_file_allocate(struct file *f, u32 mode, u64 offset, u64 bytes); // fallocate
+err_t vfs_statfs(const struct path *p, struct statfs_info *out);
+err_t vfs_getxattr(const struct path *p, const struct cred *cred, const char *name, void *buf, size_t capacity, size_t *bytes); // capacity 0: only the size; ERR_RANGE
+err_t vfs_setxattr(const struct path *p, const struct cred *cred, const char *name, struct vm_span value, u32 flags);          // value: kernel memory
+err_t vfs_removexattr(const struct path *p, const struct cred *cred, const char *name);
+err_t vfs_listxattr(const struct path *p, char *buf, size_t capacity, size_t *bytes);
+// The rule of permission bits alone, for file systems with an own `permission`.
+err_t vfs_permission_by_mode(const struct vattr *a, const struct cred *cred, u32 rwx);

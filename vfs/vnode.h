@@ -21,7 +21,8 @@ struct vattr {
     u32 blksize;
     struct timespec64 atime, mtime, ctime, btime;
 };
-enum vattr_mask : u32 { VATTR_MODE = 1, VATTR_UID = 2, VATTR_GID = 4, VATTR_SIZE = 8, VATTR_ATIME = 16, VATTR_MTIME = 32, VATTR_CTIME = 64 };
+enum vattr_mask : u32 { VATTR_MODE = 1, VATTR_UID = 2, VATTR_GID = 4, VATTR_SIZE = 8, VATTR_ATIME = 16, VATTR_MTIME = 32, VATTR_CTIME = 64,
+                        VATTR_TIMES_NOW = 128 }; // vfs_setattr only: ATIME and MTIME are the present (write permission is enough)
 
 struct vnode;
 struct mount;
@@ -55,6 +56,12 @@ struct vnode_ops {
     // Magic link (/proc/N/exe, /proc/N/fd/M): the place itself, with references; the walk jumps there instead of reading a text. Not locked.
     err_t (*follow)(struct vnode *v, struct path *out);
     void (*inactive)(struct vnode *v);                      // last reference gone, the vnode is freed after this
+    // Symbolic links that name a place and not a text (/proc/N/fd/M, /proc/N/exe): *out with references. Null: by readlink. Not locked.
+    err_t (*follow)(struct vnode *link, const struct cred *cred, struct path *out);
+    err_t (*permission)(struct vnode *v, const struct cred *cred, u32 rwx);  // null: mode bits of getattr. Not locked
+    err_t (*prepare_write)(struct vnode *v, u64 offset, size_t bytes);       // locked; before data goes into the page cache: ERR_NOSPC, ERR_FBIG
+    void (*wrote)(struct vnode *v, size_t bytes);                            // locked; data went in: mtime and ctime are now
+    err_t (*tmpfile)(struct vnode *dir, const struct vattr *init, struct vnode **out); // O_TMPFILE
 };
 enum vnode_flags : u32 { VNODE_NO_NAME_CACHE = 1, VNODE_PAST = 2, VNODE_ROOT = 4 }; // NO_NAME_CACHE on a dir: its lookups are not cached
 struct vnode {
@@ -102,10 +109,20 @@ struct mount {
     struct mount *parent;
     const struct mount_ops *ops;
     void *fs;
+    // below: the VFS's own
+    struct name_entry *covers_name; // reference
+    char options[96];               // as given, for /proc/mounts
+    bool bind;                      // root belongs to another mount
+    _Atomic u64 vnode_count;        // vnodes that name this mount
 };
 struct fs_type {
     const char *name;
-    err_t (*mount)(const char *source, u32 flags, const char *options, struct mount **out); // fills root, ops, fs, dev
+    // Allocates the mount from the heap (the VFS frees it after ops->unmount) and fills root, ops, fs, dev.
+    err_t (*mount)(const char *source, u32 flags, const char *options, struct mount **out);
     struct fs_type *next;
 };
 void vfs_register_fs(struct fs_type *t);
+u64 vfs_anonymous_dev(void); // a fresh st_dev (major 0) for a mount without a device
+// Opens device nodes; filled in by fs/devfs.
+extern err_t (*vfs_char_open)(u64 rdev, struct vnode *v, struct file *f);
+extern err_t (*vfs_block_open)(u64 rdev, struct vnode *v, struct file *f);
