@@ -53,8 +53,6 @@ struct vnode_ops {
     err_t (*setxattr)(struct vnode *v, const char *name, const void *value, size_t bytes, u32 flags);
     err_t (*removexattr)(struct vnode *v, const char *name);
     err_t (*listxattr)(struct vnode *v, char *buf, size_t capacity, size_t *bytes);
-    // Magic link (/proc/N/exe, /proc/N/fd/M): the place itself, with references; the walk jumps there instead of reading a text. Not locked.
-    err_t (*follow)(struct vnode *v, struct path *out);
     void (*inactive)(struct vnode *v);                      // last reference gone, the vnode is freed after this
     // Symbolic links that name a place and not a text (/proc/N/fd/M, /proc/N/exe): *out with references. Null: by readlink. Not locked.
     err_t (*follow)(struct vnode *link, const struct cred *cred, struct path *out);
