@@ -1,2 +1,2 @@
-src := text.c tree.c
-test := tree_test.c
+src := text.c tree.c path.c time_words.c
+test := tree_test.c path_test.c time_words_test.c
