@@ -83,6 +83,7 @@ void cpu_init_boot(void);               // GDT, IDT, TSS, control registers (NX 
 void cpu_apic_init(u64 lapic_pa);       // LAPIC/x2APIC and timer calibration
 err_t cpu_start_secondary(u32 idx, u32 apic_id, void *stack_top); // INIT-SIPI-SIPI; upcall_cpu_started runs there
 void cpu_ipi_reschedule(u32 idx);
+void cpu_ipi_mask(u64 mask, u8 vector); // a bit per CPU; not to this one
 void cpu_ipi_stop_others(void);         // panic: halts every other CPU
 [[noreturn]] void cpu_halt(void);
 void cpu_random_words(u64 *out, u32 count, u32 *good); // RDSEED/RDRAND words; *good of them are hardware random
