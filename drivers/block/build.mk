@@ -1,0 +1,1 @@
+src := virtio_blk.c
