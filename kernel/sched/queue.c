@@ -193,9 +193,10 @@ void sched_enqueue_new(struct thread *t) {
     make_runnable(t, 0);
 }
 
-// The queue's lock is held by the thread that was switched out; this thread releases it.
+// First code of a thread after each switch to it, new threads included; maybe on another CPU than
+// before. The queue's lock was taken by the thread that was switched out; this one releases it.
 // WHY: see the theory above: the lock crosses the switch.
-static void finish_switch(void) NO_LOCK_ANALYSIS {
+void sched_arrive(void) NO_LOCK_ANALYSIS {
     struct run_queue *rq = this_queue();
     struct thread *previous = rq->previous;
     bool dead = previous->state == THREAD_DEAD;
@@ -213,14 +214,6 @@ static void finish_switch(void) NO_LOCK_ANALYSIS {
     if (dead) {
         thread_reap_later(previous);
     }
-}
-
-// First code of a thread after each switch to it, new threads included. Maybe on another CPU than
-// before.
-void sched_arrive(void) {
-    struct cpu_local *cpu = cpu_this();
-    cpu->irq_were_on = cpu->current->irq_were_on;
-    finish_switch();
 }
 
 static void switch_user_state(struct thread *from, struct thread *to) {
@@ -253,7 +246,6 @@ static void switch_to(struct run_queue *rq, struct thread *next) NO_LOCK_ANALYSI
     if (next->state == THREAD_READY) {
         next->state = THREAD_RUNNING;
     }
-    previous->irq_were_on = cpu->irq_were_on;
     switch_user_state(previous, next);
     cpu->current = next;
     cpu->words[PERCPU_LOCKS_HELD] = (u64)&next->held;
@@ -412,6 +404,11 @@ u64 sched_next_tick(void) {
         return DEADLINE_NEVER;
     }
     return rq->runnable > 1 ? rq->current->slice_end_ns : rq->current->accounted_ns + TICK_NS;
+}
+
+bool upcall_user_work_pending(void) {
+    const struct thread *t = thread_current();
+    return t != nullptr && t->user_work != 0;
 }
 
 void upcall_reschedule(void) { cpu_this()->need_resched = true; }

@@ -66,7 +66,6 @@ err_t thread_create(const char *name, void (*fn)(void *), void *arg, struct thre
     t->priority = THREAD_PRIORITIES / 2;
     t->cpu_allowed = ~(u64)0;
     t->references = 2; // the caller's and its own
-    t->irq_were_on = true;
     struct start *s = t->stack;
     *s = (struct start){fn, arg};
     cpu_context_init(&t->context, (u8 *)t->stack + THREAD_STACK_BYTES, first_run, s);

@@ -26,7 +26,6 @@ struct thread {
     u64 cpu_allowed;                 // [s] bit per CPU
     struct tree_node run_node;       // [s] in the run queue's tree while runnable but not running
     bool on_queue;                   // [s] runnable: in the tree, or running
-    bool irq_were_on;                // [s] interrupt state to return to after the switch
     u8 wait_kind;                    // [o] enum wait_kind of the sleep being prepared
     u64 virtual_ns;                  // [s] weighted run time: the smallest runs next
     u64 slice_end_ns;                // [s]
