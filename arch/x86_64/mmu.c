@@ -17,7 +17,7 @@
 #include <lib/mem.h>
 
 constexpr u64 ENTRY_NOCACHE = 1 << 4 | 1 << 3;
-constexpr u64 ENTRY_WRITE_COMBINE = 1 << 3; // attribute 1, see mmu_init_cpu
+constexpr u64 ENTRY_WRITE_COMBINE = 1 << 3; // attribute 1, as cpu.c sets it
 constexpr u64 ENTRY_ACCESSED = 1 << 5, ENTRY_LARGE = 1 << 7, ENTRY_GLOBAL = 1 << 8;
 constexpr u64 KERNEL_HALF_VA = 0xffff800000000000;
 constexpr u64 USER_ROOT_ENTRIES = 256;
@@ -402,15 +402,9 @@ void mmu_switch(struct mmu_space *next) {
 }
 
 // ---- spaces ------------------------------------------------------------------------------------
-void mmu_init_cpu(void) {
-    // Page attribute table: the power-on values, but attribute 1 (PWT alone) is write-combining.
-    __asm__ volatile("wrmsr" ::"c"(0x277), "a"(0x00070106), "d"(0x00070406));
-}
-
 void mmu_init(u64 root_pa, u64 direct_map_base) {
     mmu_direct_map_base = direct_map_base;
     mmu_kernel_space.root_pa = root_pa;
-    mmu_init_cpu();
     entry_t *root = pa_to_ptr((struct pa){root_pa});
     for (u32 i = 0; i < USER_ROOT_ENTRIES; i++) { // the loader's identity page
         __c11_atomic_store(&root[i], 0, __ATOMIC_RELAXED);

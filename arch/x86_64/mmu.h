@@ -67,7 +67,6 @@ void mmu_free_tables(struct mmu_space *s, u64 start, u64 end);
 void mmu_flush(struct mmu_space *s, u64 va, u64 pages);
 void mmu_switch(struct mmu_space *next); // this CPU; null keeps the current user half (kernel threads). Interrupts off.
 void mmu_deactivate(struct mmu_space *s); // no CPU holds it from here on; no thread may run in it. Waits like mmu_flush
-void mmu_init_cpu(void);                 // each CPU once: page attribute table
 void mmu_handle_ipi(void);               // the interrupt MMU_IPI_VECTOR: serves flush requests. Interrupts off
 constexpr u8 MMU_IPI_VECTOR = 0xfd;
 
