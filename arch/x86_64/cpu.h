@@ -5,6 +5,10 @@
 #include <lib/types.h>
 
 constexpr u32 CPU_MAX = 16;
+constexpr u64 CPU_LOW_MEMORY_END = 1 << 20; // mm/phys hands out nothing below: starting CPUs and firmware use it
+
+// The page attribute table (PAT) by the PWT and PCD bits of an entry: plain = write-back, PWT = write-combining,
+// PCD = uncached unless an MTRR says write-combining, PCD | PWT = uncached.
 
 static inline void cpu_pause(void) { __builtin_ia32_pause(); }
 static inline void cpu_barrier(void) { __asm__ volatile("" ::: "memory"); }
@@ -47,13 +51,15 @@ static inline struct thread *cpu_current_thread(void) { // always stable
 extern u32 cpu_count;                            // CPUs online
 struct cpu_local *cpu_by_idx(u32 idx);           // null if not online
 
+// The nesting state belongs to the running code: cpu_context_switch keeps it on the old stack and takes the new one's.
 // Interrupts off, nesting; the outermost _restore turns them on again if they were on.
 void cpu_irq_off(void);
 void cpu_irq_restore(void);
 bool cpu_irq_enabled(void);
 void cpu_idle_wait(void); // sti; hlt: call with interrupts off; returns with interrupts off after one
 
-// ---- context switch
+// ---- context switch. Called with interrupts off. A new context starts in entry(arg) with cpu_irq_off in effect once
+// (depth 1) and cpu_irq_restore then turning interrupts on; entry must not return.
 struct cpu_context { u64 rsp; }; // callee-saved registers live on the kernel stack
 void cpu_context_init(struct cpu_context *c, void *stack_top, void (*entry)(void *), void *arg);
 void cpu_context_switch(struct cpu_context *from, struct cpu_context *to);
@@ -77,16 +83,17 @@ u64 cpu_tsc_hz(void);
 void cpu_timer_set(u64 deadline_ns);    // this CPU's one-shot timer; U64_MAX stops it; past deadlines fire at once
 void cpu_delay_us(u64 us);              // busy wait
 
-// ---- other CPUs
+// ---- other CPUs. cpu_init_boot has run before kernel_main; cpu_apic_init is for the kernel to call, after mmu_init.
 struct acpi_cpu { u32 apic_id; u32 acpi_id; };
 void cpu_init_boot(void);               // GDT, IDT, TSS, control registers (NX WP SMEP SMAP UMIP FSGSBASE), XSAVE; boot CPU
 void cpu_apic_init(u64 lapic_pa);       // LAPIC/x2APIC and timer calibration
 err_t cpu_start_secondary(u32 idx, u32 apic_id, void *stack_top); // INIT-SIPI-SIPI; upcall_cpu_started runs there
 void cpu_ipi_reschedule(u32 idx);
-void cpu_ipi_mask(u64 mask, u8 vector); // a bit per CPU; not to this one
+void cpu_ipi_mask(u64 cpu_mask, u8 vector); // to the online CPUs of the mask but this one; VECTOR_* of trap.h
 void cpu_ipi_stop_others(void);         // panic: halts every other CPU
 [[noreturn]] void cpu_halt(void);
 void cpu_random_words(u64 *out, u32 count, u32 *good); // RDSEED/RDRAND words; *good of them are hardware random
+void cpu_debug_exit(u8 code); // QEMU's isa-debug-exit at 0xf4: ends it with status code * 2 + 1; else does nothing
 [[noreturn]] void cpu_reset(void);      // keyboard controller, 0xCF9, triple fault
 const char *cpu_model(void);            // CPUID brand string
 void cpu_backtrace(u64 rbp, u64 *out, u32 max, u32 *count); // return addresses; never faults on a damaged stack

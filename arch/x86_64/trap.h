@@ -18,6 +18,9 @@ enum trap_vector : u64 {
     TRAP_PAGE_FAULT = 14, TRAP_FPU = 16, TRAP_ALIGNMENT = 17, TRAP_MACHINE_CHECK = 18, TRAP_SIMD = 19, TRAP_CONTROL = 21,
     TRAP_INT80 = 0x80, TRAP_SYSCALL = 0x100,
 };
+// Interrupt vectors. Devices get VECTOR_IRQ_FIRST..VECTOR_IRQ_LAST except 0x80.
+constexpr u8 VECTOR_PIC_FIRST = 0x20, VECTOR_IRQ_FIRST = 0x30, VECTOR_IRQ_LAST = 0xef, VECTOR_TIMER = 0xf0;
+constexpr u8 VECTOR_RESCHEDULE = 0xf1, VECTOR_SPURIOUS = 0xff; // TLB: MMU_IPI_VECTOR (mmu.h)
 enum page_fault_bits : u64 { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_RESERVED = 8, PF_FETCH = 16 };
 
 constexpr u16 SEL_KERNEL_CODE = 0x08, SEL_KERNEL_DATA = 0x10, SEL_USER_DATA = 0x2b, SEL_USER_CODE = 0x33; // Linux's values
