@@ -6,7 +6,7 @@
 #include <lib/mem.h>
 #include <lib/text.h>
 
-constexpr u16 COM1 = 0x3f8;
+constexpr u16 COM1 = 0x3f8, COM2 = 0x2f8;
 constexpr u32 WAIT_LIMIT = 100000; // polls of the line status before a byte is given up
 constexpr u8 LINE_RECEIVED = 1, LINE_CAN_SEND = 0x20;
 
@@ -23,11 +23,11 @@ static void port_out(u16 port, u8 value) {
     __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
 }
 
-static bool serial_present(void) {
-    u8 kept = port_in(COM1 + 7);
-    port_out(COM1 + 7, 0x5a);
-    bool present = port_in(COM1 + 7) == 0x5a;
-    port_out(COM1 + 7, kept);
+static bool serial_present(u16 base) {
+    u8 kept = port_in(base + 7);
+    port_out(base + 7, 0x5a);
+    bool present = port_in(base + 7) == 0x5a;
+    port_out(base + 7, kept);
     return present;
 }
 
@@ -39,11 +39,13 @@ static void serial_init(void) {
     }
 }
 
-static void serial_put(char c) {
-    for (u32 i = 0; i < WAIT_LIMIT && (port_in(COM1 + 5) & LINE_CAN_SEND) == 0; i++) {
+static void port_send(u16 base, char c) {
+    for (u32 i = 0; i < WAIT_LIMIT && (port_in(base + 5) & LINE_CAN_SEND) == 0; i++) {
     }
-    port_out(COM1, (u8)c);
+    port_out(base, (u8)c);
 }
+
+static void serial_put(char c) { port_send(COM1, c); }
 
 // Does the device path in a firmware variable have a UART node (type 3, subtype 14)? UEFI 10.3.4.
 static bool variable_names_uart(const char16 *name) {
@@ -65,7 +67,7 @@ static bool variable_names_uart(const char16 *name) {
 }
 
 void console_init(void) {
-    bool present = serial_present();
+    bool present = serial_present(COM1);
     bool firmware_out = variable_names_uart(u"ConOut");
     bool firmware_in = variable_names_uart(u"ConIn");
     serial_out = present && !firmware_out;
@@ -78,7 +80,15 @@ void console_init(void) {
 
 void console_leave_firmware(void) {
     firmware_left = true;
-    serial_out = serial_present();
+    serial_out = serial_present(COM1);
+}
+
+void console_mark_exec(void) {
+    if (serial_present(COM2)) {
+        for (const char *s = "\r\n<hornet.exec>\n"; *s; s++) {
+            port_send(COM2, *s);
+        }
+    }
 }
 
 static void put_text(const char *s) {

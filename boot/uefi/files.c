@@ -23,12 +23,16 @@ bool files_open(void) {
            fail("the boot partition cannot be opened: %s", efi_status_text(status));
 }
 
+// Either slash separates, several are one.
 static void widen(const char *path, char16 *out) {
-    size_t i = 0;
-    for (; path[i] && i < LOADER_PATH_BYTES - 1; i++) {
-        out[i] = path[i] == '/' ? '\\' : (u8)path[i];
+    size_t len = 0;
+    for (size_t i = 0; path[i] && len < LOADER_PATH_BYTES - 1; i++) {
+        char16 letter = path[i] == '/' ? '\\' : (u8)path[i];
+        if (letter != '\\' || len == 0 || out[len - 1] != '\\') {
+            out[len++] = letter;
+        }
     }
-    out[i] = 0;
+    out[len] = 0;
 }
 
 static bool read_open_file(struct efi_file *handle, const char *path, struct file *out) {

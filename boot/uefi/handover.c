@@ -92,6 +92,9 @@ bool handover(struct boot_info *info, const struct kernel *kernel) {
     if (!memory_describe(info)) {
         give_up("the firmware's memory map has too many ranges");
     }
+    if (kernel_cmdline_has(info->cmdline, "hornet.exec=1")) {
+        console_mark_exec();
+    }
     enable_nx();
     u64 stack_top_va = info->direct_map_base + info->stack_pa + BOOT_STACK_BYTES;
     jump_function *jump = (jump_function *)(uintptr_t)kernel->identity_pa;

@@ -14,8 +14,7 @@ static struct elf_image elf;
 
 static void *pa_to_ptr(u64 pa) { return (void *)(uintptr_t)pa; }
 
-// Is `word` one of the space-separated words of the command line?
-static bool cmdline_has(const char *cmdline, const char *word) {
+bool kernel_cmdline_has(const char *cmdline, const char *word) {
     size_t bytes = strlen(word);
     for (const char *at = cmdline; *at; at++) {
         bool begins = at == cmdline || at[-1] == ' ';
@@ -62,7 +61,7 @@ static bool check_image(const char *path, const struct file *file) {
 
 static u64 choose_slide(const char *cmdline, u64 image_bytes) {
     u64 steps = (BOOT_KERNEL_WINDOW_BYTES - ALIGN_UP(image_bytes, MIB(2))) / MIB(2) + 1;
-    return cmdline_has(cmdline, "nokaslr") ? 0 : entropy_u64() % steps * MIB(2);
+    return kernel_cmdline_has(cmdline, "nokaslr") ? 0 : entropy_u64() % steps * MIB(2);
 }
 
 static bool place_image(const char *path, const struct file *file, struct boot_info *info) {
@@ -149,7 +148,8 @@ static err_t map_all(struct paging *tables, const struct boot_info *info, u64 id
 static bool build_tables(struct boot_info *info, u64 identity_pa) {
     struct paging tables = {.gib_pages = processor_has(26), .alloc_table = allocate_table};
     u64 key = 0;
-    u64 slide = cmdline_has(info->cmdline, "nokaslr") ? 0 : entropy_u64() % DIRECT_MAP_SLIDES;
+    u64 slide =
+        kernel_cmdline_has(info->cmdline, "nokaslr") ? 0 : entropy_u64() % DIRECT_MAP_SLIDES;
     if (!processor_has(20)) {
         return fail("this processor cannot forbid execution of data (NX), which Hornet needs");
     }

@@ -30,6 +30,9 @@ void console_go(u32 column, u32 row);
 enum key console_key(void); // a key that waits, or KEY_NONE
 // After boot services are gone only COM1 is left.
 void console_leave_firmware(void);
+// For hornet.exec=1: after boot services, tells whoever reads the second serial line that the
+// firmware's own text ends here.
+void console_mark_exec(void);
 
 // ---- config.c
 // ---------------------------------------------------------------------------------------
@@ -84,6 +87,8 @@ struct kernel {
     u64 entry_va;
     u64 identity_pa; // the page of the jump
 };
+// Is `word` one of the space-separated words of a command line?
+bool kernel_cmdline_has(const char *cmdline, const char *word);
 // Fills everything of info but the memory map.
 bool kernel_load(const struct config *config, struct boot_info *info, struct kernel *out);
 
