@@ -1,0 +1,3 @@
+src := line.c output.c
+test := line_test.c
+fuzz := line_fuzz.c
