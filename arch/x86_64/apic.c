@@ -89,7 +89,7 @@ static void calibrate_timer(void) {
     struct sample last = take_sample();
     apic_write(APIC_TIMER_START, 0);
     u64 ticks = first.count - last.count;
-    u64 ns = (u64)((u128)(last.tsc - first.tsc) * NS_PER_SEC / cpu_tsc_hz());
+    u64 ns = mul_div(last.tsc - first.tsc, NS_PER_SEC, cpu_tsc_hz());
     if (ticks == 0 || ns == 0) {
         upcall_fatal("the local APIC's timer does not count");
     }

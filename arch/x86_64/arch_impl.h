@@ -6,6 +6,8 @@
 #include <arch/x86_64/offsets.h>
 #include <arch/x86_64/trap.h>
 
+#pragma GCC visibility push(hidden) // addressed relative to RIP, also before relocation
+
 // ---- addresses from kernel.ld
 extern u8 kernel_image_start[], kernel_text_end[], kernel_rodata_end[], kernel_image_end[];
 extern u8 kernel_rela_start[], kernel_rela_end[];
@@ -43,6 +45,13 @@ static inline u64 cr4_read(void) {
 static inline void cr4_write(u64 v) { __asm__ volatile("movq %0, %%cr4" ::"r"(v) : "memory"); }
 static inline void irq_hard_on(void) { __asm__ volatile("sti" ::: "memory"); }
 static inline void irq_hard_off(void) { __asm__ volatile("cli" ::: "memory"); }
+
+// a * b / c, exact in between; the result must fit. (The compiler's 128-bit division is a library call.)
+static inline u64 mul_div(u64 a, u64 b, u64 c) {
+    u64 high, low;
+    __asm__("mulq %3\n\tdivq %4" : "=&a"(low), "=&d"(high) : "0"(a), "r"(b), "r"(c) : "cc");
+    return low;
+}
 
 constexpr u32 MSR_APIC_BASE = 0x1b, MSR_TSC_DEADLINE = 0x6e0, MSR_PAT = 0x277;
 constexpr u32 MSR_EFER = 0xc0000080, MSR_STAR = 0xc0000081, MSR_LSTAR = 0xc0000082;
@@ -126,3 +135,4 @@ struct hvm_start_info;
 [[noreturn]] void pvh_jump(u64 root_pa, u64 boot_info_va, u64 entry_va, u64 stack_va);
 extern u8 pvh_end[];
 extern u8 trampoline_start[], trampoline_data[], trampoline_long[], trampoline_end[];
+#pragma GCC visibility pop

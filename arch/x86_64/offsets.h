@@ -16,3 +16,4 @@
 #define TRAMPOLINE_STACK     0x18
 #define TRAMPOLINE_ENTRY     0x20
 #define TRAMPOLINE_ARG       0x28
+#define TRAMPOLINE_GDT       0x30

@@ -43,7 +43,8 @@ static err_t build_trampoline(u64 idx, u64 stack_top) {
     u8 *code = low_ptr(pa);
     memcpy(code, trampoline_start, (size_t)(trampoline_end - trampoline_start));
     u64 data = (u64)(trampoline_data - trampoline_start);
-    *(u32 *)(code + data + TRAMPOLINE_GDT_BASE) += (u32)(pa + data);
+    u32 gdt = (u32)(pa + data + (u64)TRAMPOLINE_GDT);
+    memcpy(code + data + TRAMPOLINE_GDT_BASE, &gdt, sizeof(gdt)); // not aligned
     *(u32 *)(code + data + TRAMPOLINE_JUMP) = (u32)(pa + (u64)(trampoline_long - trampoline_start));
     *(u64 *)(code + data + TRAMPOLINE_ROOT) = p.root_pa;
     *(u64 *)(code + data + TRAMPOLINE_STACK) = stack_top;

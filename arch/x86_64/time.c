@@ -15,7 +15,7 @@ constexpr u32 SAMPLES = 5;
 
 static u64 tsc_hz = 2000000000;
 static u64 ns_per_tick_32 = ((u64)1 << 32) / 2; // nanoseconds a tick, 32 fraction bits
-static u64 ticks_per_ns_32 = (u64)2 << 32;
+static u64 ticks_per_ns_32 = (u64)2 << 32;      // until it is known: 2 GHz
 
 struct sample {
     u64 tsc;
@@ -106,8 +106,8 @@ void time_init(void) {
         hz = frequency_guess();
     }
     tsc_hz = hz;
-    ns_per_tick_32 = (u64)(((u128)NS_PER_SEC << 32) / hz);
-    ticks_per_ns_32 = (u64)(((u128)hz << 32) / NS_PER_SEC);
+    ns_per_tick_32 = mul_div(NS_PER_SEC, (u64)1 << 32, hz);
+    ticks_per_ns_32 = mul_div(hz, (u64)1 << 32, NS_PER_SEC);
 }
 
 u64 cpu_tsc_hz(void) { return tsc_hz; }

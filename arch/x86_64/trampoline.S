@@ -41,11 +41,10 @@ trampoline_long:
     .balign 16
 trampoline_data:
     .word 23 // GDT limit
-    .long trampoline_gdt - trampoline_data // + where the data is
+    .long 0  // its address, TRAMPOLINE_GDT behind trampoline_data
     .word 0
     .long 0, 8 // far jump: offset, selector
     .quad 0, 0, 0, 0 // root, stack, entry, argument
-trampoline_gdt:
     .quad 0
     .quad 0x00af9b000000ffff
     .quad 0x00cf93000000ffff
