@@ -32,6 +32,13 @@
 #include <unistd.h>
 
 constexpr size_t PAGE = 4096;
+// Of the kernel's own headers only these are needed.
+constexpr int FUTEX_WAIT = 0;
+constexpr int FUTEX_WAKE = 1;
+constexpr int FUTEX_WAIT_BITSET = 9;
+constexpr int FUTEX_WAKE_BITSET = 10;
+constexpr int FUTEX_PRIVATE_FLAG = 128;
+constexpr int FUTEX_CLOCK_REALTIME = 256;
 
 [[gnu::format(printf, 1, 2)]] static inline void say(const char *format, ...) {
     char line[512];
