@@ -66,8 +66,9 @@ struct tfs_format_opts {
 err_t tfs_format(const struct tfs_env *env, const struct tfs_format_opts *opts);
 
 struct tfs_mount_opts {
-    bool read_only;  // nothing is written, orphans stay
-    u64 cache_bytes; // cap of the metadata cache; 0: 4 MiB; at least 1 MiB
+    bool read_only;     // nothing is written, orphans stay
+    u64 cache_bytes;    // cap of the metadata cache; 0: 4 MiB; at least 1 MiB
+    u32 memtable_nodes; // history in memory becomes a run from this size on; 0: 512
 };
 // env is copied; what it points to must live until tfs_unmount.
 // ERR_TFS_NOT_TFS: no superblock at all; ERR_TFS_VERSION; ERR_TFS_CHECKSUM: superblocks there but
