@@ -18,7 +18,7 @@
 
 constexpr u64 ENTRY_NOCACHE = 1 << 4 | 1 << 3;
 constexpr u64 ENTRY_WRITE_COMBINE = 1 << 3; // attribute 1, as cpu.c sets it
-constexpr u64 ENTRY_ACCESSED = 1 << 5, ENTRY_LARGE = 1 << 7, ENTRY_GLOBAL = 1 << 8;
+constexpr u64 ENTRY_LARGE = 1 << 7, ENTRY_GLOBAL = 1 << 8;
 constexpr u64 KERNEL_HALF_VA = 0xffff800000000000;
 constexpr u64 USER_ROOT_ENTRIES = 256;
 constexpr u64 FLUSH_PAGES_MAX = 32; // more: everything
@@ -110,7 +110,7 @@ u64 mmu_entry_make(struct pa pa, u32 flags) {
     raw |= (flags & MMU_USER) != 0 ? MMU_ENTRY_USER : ENTRY_GLOBAL;
     raw |= (flags & MMU_NOCACHE) != 0 ? ENTRY_NOCACHE : 0;
     raw |= (flags & MMU_WRITE_COMBINE) != 0 ? ENTRY_WRITE_COMBINE : 0;
-    raw |= (flags & MMU_DIRTY) != 0 ? MMU_ENTRY_DIRTY | ENTRY_ACCESSED : 0;
+    raw |= (flags & MMU_DIRTY) != 0 ? MMU_ENTRY_DIRTY | MMU_ENTRY_ACCESSED : 0;
     return raw;
 }
 
@@ -124,7 +124,7 @@ static u32 flags_of(u64 raw) {
     flags |= (raw & MMU_ENTRY_USER) != 0 ? MMU_USER : 0;
     flags |= (raw & ENTRY_NOCACHE) == ENTRY_NOCACHE ? MMU_NOCACHE : 0;
     flags |= (raw & ENTRY_NOCACHE) == ENTRY_WRITE_COMBINE ? MMU_WRITE_COMBINE : 0;
-    flags |= (raw & ENTRY_ACCESSED) != 0 ? MMU_ACCESSED : 0;
+    flags |= (raw & MMU_ENTRY_ACCESSED) != 0 ? MMU_ACCESSED : 0;
     flags |= (raw & MMU_ENTRY_DIRTY) != 0 ? MMU_DIRTY : 0;
     return flags;
 }
@@ -154,7 +154,7 @@ bool mmu_protect(struct mmu_space *s, u64 va, u32 flags) {
         }
     } while (!__c11_atomic_compare_exchange_weak(&e->raw, &old,
                                                  mmu_entry_make(mmu_entry_pa(old), flags) |
-                                                     (old & (ENTRY_ACCESSED | MMU_ENTRY_DIRTY)),
+                                                     (old & (MMU_ENTRY_ACCESSED | MMU_ENTRY_DIRTY)),
                                                  __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
     return true;
 }

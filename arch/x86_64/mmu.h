@@ -44,7 +44,7 @@ u64 mmu_next_mapped(const struct mmu_space *s, u64 va, u64 end);
 // processor does not see it). Entries change by atomic operations only: the processor sets ACCESSED and DIRTY, and an object's
 // owner may clear entries of a space whose lock it does not hold. Tables go only when no mapping is left in their range.
 struct mmu_entry { _Atomic u64 raw; };
-constexpr u64 MMU_ENTRY_PRESENT = 1, MMU_ENTRY_WRITE = 1 << 1, MMU_ENTRY_USER = 1 << 2, MMU_ENTRY_DIRTY = 1 << 6,
+constexpr u64 MMU_ENTRY_PRESENT = 1, MMU_ENTRY_WRITE = 1 << 1, MMU_ENTRY_USER = 1 << 2, MMU_ENTRY_ACCESSED = 1 << 5, MMU_ENTRY_DIRTY = 1 << 6,
               MMU_ENTRY_HELD = 1 << 9, MMU_ENTRY_NOEXEC = (u64)1 << 63, MMU_ENTRY_ADDRESS = 0x000ffffffffff000;
 constexpr u64 MMU_TABLE_ENTRIES = 512, MMU_TABLE_BYTES = MMU_TABLE_ENTRIES * PAGE_SIZE; // what one leaf table maps
 

@@ -96,7 +96,7 @@ pvh_jump:
     .hidden pvh_end
 pvh_end:
 
-    .section .bss.boot_stack, "aw", @nobits
+    .section .boot_stack, "aw", @progbits
     .balign 4096
     .globl boot_stack
 boot_stack:
