@@ -18,7 +18,7 @@ void path_next(const char **rest, struct path_part *part) {
         .bytes = s,
         .len = (size_t)(end - s),
         .last = *after == 0,
-        .trailing_slash = *after == 0 && after != end,
+        .trailing_slash = *after == 0 && (after != end || (end == s && s != *rest)),
     };
     *rest = end;
 }

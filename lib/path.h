@@ -8,7 +8,7 @@ struct path_part { // one component, borrowed from the text
     const char *bytes;
     size_t len;          // 0: there is none (the path is empty or only slashes)
     bool last;           // nothing but slashes follows
-    bool trailing_slash; // last, and a slash follows: it has to be a directory
+    bool trailing_slash; // last, and a slash follows (or is all there is): a directory is wanted
 };
 // Takes the next component off *rest. Afterwards *rest stands right behind it (at '/' or NUL).
 void path_next(const char **rest, struct path_part *part);

@@ -34,6 +34,7 @@ struct file {
     const struct cred *cred;       // opener, reference
     bool written;                  // something was written through it
     u32 owner_pid;                 // F_SETOWN
+    struct file *next_dead;        // vfs/file.c: waiting to be released
 };
 DECLARE_MUTEX_CLASS(file_pos, struct file, lock)
 void file_get(struct file *f);
@@ -46,6 +47,8 @@ err_t file_seek(struct file *f, i64 offset, int whence, u64 *out);
 u32 file_poll(struct file *f, struct poll_table *t);
 err_t file_ioctl(struct file *f, u32 request, u64 arg, i64 *result);
 err_t file_readdir(struct file *f, struct dir_sink *sink); // from the file's position, with . and ..
+// The seek operation of a file whose size does not matter (whence 0, 1).
+err_t file_seek_plain(struct file *f, i64 offset, int whence, u64 *pos);
 err_t file_create(const struct file_ops *ops, void *data, u32 flags, const struct cred *cred, struct file **out); // anonymous
 
 // F_GETPIPE_SZ, F_SETPIPE_SZ (bytes 0: only ask). ERR_BADF: no pipe; ERR_BUSY, ERR_PERM, ERR_NOMEM.

@@ -41,7 +41,7 @@ struct vnode_ops {
     err_t (*unlink)(struct vnode *dir, const char *name, size_t len, struct vnode *victim); // also rmdir: victim is a directory
     err_t (*rename)(struct vnode *from_dir, const char *from, size_t from_len, struct vnode *to_dir, const char *to, size_t to_len, u32 flags); // both dirs locked; flags RENAME_NOREPLACE 1, EXCHANGE 2
     err_t (*readlink)(struct vnode *v, char *buf, size_t capacity, size_t *len);
-    err_t (*readdir)(struct vnode *dir, u64 cookie, struct dir_sink *sink); // entries after cookie, without . and .. (the VFS adds them); cookies >= 3
+    err_t (*readdir)(struct vnode *dir, u64 cookie, struct dir_sink *sink); // entries after cookie (0: from the start), without . and .. (the VFS adds them); cookies >= 3
     err_t (*getattr)(struct vnode *v, struct vattr *out);   // not locked
     err_t (*setattr)(struct vnode *v, u32 mask, const struct vattr *a); // locked; size changes included
     err_t (*open)(struct vnode *v, struct file *f);         // may set f->ops, f->data; null: plain file
