@@ -37,7 +37,6 @@ static void start_cpus(void) {
         void *stack;
         err_t err = thread_stack_alloc(THREAD_STACK_BYTES, &stack);
         if (err == ERR_OK) {
-            phys_init_cpu(i);
             err = cpu_start_secondary(i, cpus[i].apic_id, (u8 *)stack + THREAD_STACK_BYTES);
         }
         if (err != ERR_OK) {
@@ -49,6 +48,7 @@ static void start_cpus(void) {
 }
 
 void upcall_cpu_started(u32 cpu_idx) {
+    phys_init_cpu(cpu_idx);
     sched_init_secondary(cpu_idx);
     sched_idle();
 }

@@ -306,8 +306,8 @@ void phys_set_limits(u64 total_pages) {
 }
 
 void phys_init_cpu(u32 cpu_idx) {
-    assert_lt(cpu_idx, CPU_MAX);
-    cpu_by_idx(cpu_idx)->phys_cache = &caches[cpu_idx];
+    assert_eq(cpu_idx, cpu_this()->idx);
+    cpu_this()->phys_cache = &caches[cpu_idx]; // runs on the CPU it is for
 }
 
 void phys_add_reclaimer(struct reclaimer *r) {
