@@ -55,6 +55,7 @@ struct cpu_local *cpu_by_idx(u32 idx);           // null if not online
 // Interrupts off, nesting; the outermost _restore turns them on again if they were on.
 void cpu_irq_off(void);
 void cpu_irq_restore(void);
+static inline void cpu_irq_start(void) { __asm__ volatile("sti" ::: "memory"); } // once on each CPU, when it is ready
 bool cpu_irq_enabled(void);
 void cpu_idle_wait(void); // sti; hlt: call with interrupts off; returns with interrupts off after one
 

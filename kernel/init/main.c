@@ -51,6 +51,7 @@ void kernel_main(struct boot_info *handed) {
     cpu_apic_init(acpi_lapic_pa());
     irq_init();
     sched_init();
+    cpu_irq_start();
     sched_start_services();
     work_init();
     struct thread *t;
