@@ -247,8 +247,14 @@ static void switch_to(struct run_queue *rq, struct thread *next) NO_LOCK_ANALYSI
         next->state = THREAD_RUNNING;
     }
     switch_user_state(previous, next);
+    if (CONFIG_DEBUG) {
+        lock_check_release(&rq->lock, &lc_run_queue);
+    }
     cpu->current = next;
     cpu->words[PERCPU_LOCKS_HELD] = (u64)&next->held;
+    if (CONFIG_DEBUG) { // the lock changes hands here
+        lock_check_acquire(&rq->lock, &lc_run_queue, (u64)__builtin_return_address(0), false);
+    }
     cpu_set_kernel_stack((u64)next->stack + THREAD_STACK_BYTES);
     timer_program();
     cpu_context_switch(&previous->context, &next->context);
