@@ -16,7 +16,9 @@ enum log_area : u8 {
 [[gnu::format(printf, 3, 4)]] void log_write(enum log_area area, enum log_level level, const char *format, ...);
 void log_configure(const char *cmdline);
 
-struct log_console { // a sink: early serial, framebuffer. write may be called with interrupts off, one call at a time
+// A sink: early serial, framebuffer. write is called with interrupts off, one call at a time; it must not log, and whoever holds a
+// lock that write takes must not log either. While panic_active() it must not wait for locks.
+struct log_console {
     void (*write)(struct log_console *c, const char *text, size_t bytes);
     enum log_level max_level;
     struct log_console *next;
