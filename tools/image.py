@@ -109,8 +109,9 @@ def create(args):
         if host_file:
             mtools("mcopy", "-i", esp, host_file, "::" + esp_path)
     if args.mktfs:
-        made = subprocess.run([args.mktfs, "--from", args.root, "--offset", str(tfs_first * SECTOR), "--size",
-                               str((tfs_last - tfs_first + 1) * SECTOR), part], stdout=subprocess.DEVNULL)
+        made = subprocess.run([args.mktfs, "--from", args.root, "--owner", "0:0", "--label", "root",
+                               "--offset", str(tfs_first * SECTOR), "--size", str((tfs_last - tfs_first + 1) * SECTOR), part],
+                              stdout=subprocess.DEVNULL)
         if made.returncode != 0:
             die("mktfs failed")
     os.rename(part, args.image)
