@@ -132,17 +132,18 @@ err_t tfs_run_decode(const struct record *r, struct tfs *fs, struct run *run) {
 
 static err_t run_store(struct tfs *fs, const struct run *run) {
     struct tfs_run_value *v = (struct tfs_run_value *)(void *)fs->old_value;
-    *v = (struct tfs_run_value){.root = tfs_bp_of(&run->tree.root),
-                                .records = le64_of(run->records),
-                                .nodes = le64_of(run->tree.nodes),
-                                .min_birth = le64_of(run->min_birth),
-                                .min_death = le64_of(run->min_death),
-                                .max_death = le64_of(run->max_death),
-                                .first_obj = le64_of(run->first_obj),
-                                .last_obj = le64_of(run->last_obj),
-                                .min_wall_ns = le64_of(run->min_wall_ns),
-                                .first_entry_seq = le64_of(run->first_entry_seq),
-                                .last_entry_seq = le64_of(run->last_entry_seq)};
+    memset(v, 0, sizeof(*v));
+    v->root = tfs_bp_of(&run->tree.root);
+    v->records = le64_of(run->records);
+    v->nodes = le64_of(run->tree.nodes);
+    v->min_birth = le64_of(run->min_birth);
+    v->min_death = le64_of(run->min_death);
+    v->max_death = le64_of(run->max_death);
+    v->first_obj = le64_of(run->first_obj);
+    v->last_obj = le64_of(run->last_obj);
+    v->min_wall_ns = le64_of(run->min_wall_ns);
+    v->first_entry_seq = le64_of(run->first_entry_seq);
+    v->last_entry_seq = le64_of(run->last_entry_seq);
     memcpy(v->bloom, run->bloom, BLOOM_BYTES);
     struct record r = {live_key(0, TFS_RUN, run->number), fs->seq, fs->old_value, sizeof(*v)};
     return tfs_bt_put(&fs->live, &r);
