@@ -169,6 +169,16 @@ static inline void await_state(pid_t pid, char state) {
     }
 }
 
+// Waits until a process sleeps in a call again, or has ended, after a signal was sent to it.
+static inline void await_calm(pid_t pid) {
+    int seen = 0;
+    for (int i = 0; i < 30000 && seen < 8; i++) {
+        char state = process_state(pid);
+        seen = state == 'S' || state == 'Z' ? seen + 1 : 0;
+        sleep_ms(2);
+    }
+}
+
 static inline void say_status(const char *who, int status) {
     if (WIFEXITED(status)) {
         say("%s: exited %d", who, WEXITSTATUS(status));

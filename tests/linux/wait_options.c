@@ -9,12 +9,12 @@ int main(void) {
     E(waitpid(-1, &status, 0x40));
     pid_t child = MUST(fork());
     if (child == 0) {
-        // In a group of its own, so that TSTP stops it: the group of a session leader is orphaned.
-        MUST(setpgid(0, 0));
         for (;;) {
             pause();
         }
     }
+    // In a group of its own, so that TSTP stops it: the group of a session leader is orphaned.
+    MUST(setpgid(child, child));
     V(waitpid(child, &status, WNOHANG));
     V(waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED));
     E(waitpid(child + 100000, &status, WNOHANG));
