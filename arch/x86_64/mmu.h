@@ -65,6 +65,7 @@ void mmu_free_tables(struct mmu_space *s, u64 start, u64 end);
 // Makes earlier protect/unmap of the range visible on every CPU (IPI where active). Waits; no lock that another CPU may want with
 // interrupts off may be held. pages above a threshold flush everything.
 void mmu_flush(struct mmu_space *s, u64 va, u64 pages);
+static inline void mmu_flush_local(u64 va) { __asm__ volatile("invlpg (%0)" ::"r"(va) : "memory"); } // rights were only added
 void mmu_switch(struct mmu_space *next); // this CPU; null keeps the current user half (kernel threads). Interrupts off.
 void mmu_deactivate(struct mmu_space *s); // no CPU holds it from here on; no thread may run in it. Waits like mmu_flush
 void mmu_handle_ipi(void);               // the interrupt MMU_IPI_VECTOR: serves flush requests. Interrupts off

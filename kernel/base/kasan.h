@@ -16,6 +16,11 @@ enum kasan_tag : u8 { KASAN_FREED = 0xfb, KASAN_RED_ZONE = 0xfc, KASAN_PAGE_FREE
 static inline u8 *kasan_shadow_of(u64 address) {
     return (u8 *)((address >> KASAN_SHADOW_SHIFT) + KASAN_SHADOW_OFFSET);
 }
+err_t kasan_back_range_slow(u64 va, u64 bytes);
+// Gives a kernel range that is about to be mapped a shadow of its own. ERR_NOMEM.
+static inline err_t kasan_back_range(u64 va, u64 bytes) {
+    return CONFIG_KASAN ? kasan_back_range_slow(va, bytes) : ERR_OK;
+}
 void kasan_enable(void); // from now on memory is checked: everything mapped has a shadow
 void kasan_poison_range(u64 address, u64 bytes, u8 tag); // address: multiple of 8
 void kasan_unpoison_range(u64 address, u64 bytes);

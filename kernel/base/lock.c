@@ -19,6 +19,18 @@ static struct lock_held *held_now(void) {
     return (struct lock_held *)percpu_read(PERCPU_LOCKS_HELD); // null before the scheduler runs
 }
 
+void lock_check_note(void *lock, struct lock_class *c, u64 site) {
+    struct lock_held *held = held_now();
+    if (held == nullptr || lock_check_off) {
+        return;
+    }
+    assert_lt(held->count, LOCK_HELD_MAX);
+    held->at[held->count].lock = lock;
+    held->at[held->count].cls = c;
+    held->at[held->count].site = site;
+    held->count++;
+}
+
 void lock_check_acquire(void *lock, struct lock_class *c, u64 site, bool same_class_allowed) {
     struct lock_held *held = held_now();
     if (held == nullptr || lock_check_off) {
@@ -31,11 +43,7 @@ void lock_check_acquire(void *lock, struct lock_class *c, u64 site, bool same_cl
                   held->at[i].cls->name, held->at[i].cls->rank);
         }
     }
-    assert_lt(held->count, LOCK_HELD_MAX);
-    held->at[held->count].lock = lock;
-    held->at[held->count].cls = c;
-    held->at[held->count].site = site;
-    held->count++;
+    lock_check_note(lock, c, site);
 }
 
 void lock_check_release(void *lock, struct lock_class *c) {

@@ -42,6 +42,7 @@ bool spin_is_mine(const struct spinlock *l);                // debug kernels; tr
 
 // Run-time checker, debug kernels: called by both kinds of lock. Holdings live in the thread.
 void lock_check_acquire(void *lock, struct lock_class *c, u64 site, bool same_class_allowed);
+void lock_check_note(void *lock, struct lock_class *c, u64 site); // a lock that was only tried: rank does not matter
 void lock_check_release(void *lock, struct lock_class *c);
 void lock_check_may_sleep(u64 site); // panics if a spinlock is held, interrupts are off or preemption is off
 #define might_sleep()                                                                              \

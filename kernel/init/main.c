@@ -15,6 +15,7 @@
 #include <mm/heap/heap.h>
 #include <mm/phys/page.h>
 #include <mm/vm/kmap.h>
+#include <mm/vm/space.h>
 
 struct boot_info boot;
 
@@ -33,6 +34,7 @@ static void memory_start(void) {
     mmu_init(boot.page_tables_pa, boot.direct_map_base);
     heap_init();
     kmap_init();
+    vm_init();
 }
 
 void kernel_main(struct boot_info *handed) {

@@ -43,14 +43,9 @@ void upcall_trap(struct trap_frame *frame) {
 }
 
 void upcall_page_fault(struct trap_frame *frame, u64 va) {
-    struct vm_space *space = vm_current();
-    bool may_serve = (frame->rflags & RFLAGS_IF) != 0 && space != nullptr && va < USER_VA_END;
-    enum vm_fault why = VM_FAULT_MAPERR;
-    if (may_serve) {
-        why = vm_fault(space, va, frame->error);
-        if (why == VM_FAULT_OK) {
-            return;
-        }
+    enum vm_fault why;
+    if (vm_handle_page_fault(frame, va, &why)) {
+        return;
     }
     if (trap_from_user(frame)) {
         process_trap(frame, va, why);

@@ -56,7 +56,7 @@ bool mutex_try_lock(struct mutex *m, struct lock_class *c) {
     }
     m->acquire_site = (u64)__builtin_return_address(0);
     if (CONFIG_DEBUG) {
-        lock_check_acquire(m, c, m->acquire_site, true);
+        lock_check_note(m, c, m->acquire_site);
     }
     return true;
 }

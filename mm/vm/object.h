@@ -8,7 +8,8 @@
 struct vm_object;
 // op         | object lock | may sleep | meaning
 // fill       | held        | yes       | read page `index` into p (already zeroed); the op may drop nothing
-// write_back | not held    | yes       | store `count` consecutive dirty pages starting at index; they are marked WRITEBACK and pinned
+// write_back | not held    | yes       | store `count` consecutive dirty pages starting at index; they are marked WRITEBACK and pinned;
+//            |             |           | must not take a lock held by callers of truncate or drop (those wait for it to end)
 // destroy    | not held    | yes       | last reference gone, pages already freed
 struct vm_object_ops {
     err_t (*fill)(struct vm_object *o, u64 index, struct page *p);
@@ -23,9 +24,10 @@ struct vm_object {
     void *pages_root GUARDED_BY(lc_vm_object); // radix tree index -> struct page *
     u64 page_count GUARDED_BY(lc_vm_object);
     u64 dirty_count GUARDED_BY(lc_vm_object);
+    _Atomic u32 write_backs;         // [a] pages in WRITEBACK
     _Atomic u64 size_bytes;          // [a] file size: faults past its last page are SIGBUS; ~0 for anonymous
     struct list mappings;            // vm_mapping.object_node, under the object lock
-    struct list cache_node;          // reclaim list
+    struct list cache_node;          // list of objects that wait for their last vm_object_put
     void *owner;                     // [I] vnode
 };
 DECLARE_MUTEX_CLASS(vm_object, struct vm_object, lock)
