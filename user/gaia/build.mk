@@ -1,0 +1,2 @@
+src := gaia.c mounts.c session.c batch.c shutdown.c
+bin := gaia
