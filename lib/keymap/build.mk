@@ -1,0 +1,2 @@
+src := keymap.c
+test := keymap_test.c

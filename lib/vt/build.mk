@@ -1,0 +1,3 @@
+src := vt.c csi.c draw.c
+test := vt_test.c
+fuzz := vt_fuzz.c
