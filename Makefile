@@ -90,7 +90,7 @@ loader: $(B)/BOOTX64.EFI
 
 # ---- user programs: static, against Debian's musl ------------------------------------------------
 MUSL := /usr/lib/x86_64-linux-musl
-UFLAGS := --target=x86_64-linux-musl -O2 -nostdlibinc -isystem /usr/include/x86_64-linux-musl -D_GNU_SOURCE -fPIE
+UFLAGS := -Wframe-larger-than=16384 --target=x86_64-linux-musl -O2 -nostdlibinc -isystem /usr/include/x86_64-linux-musl -D_GNU_SOURCE -fPIE
 ULINK = $(LD) -static -pie --no-dynamic-linker -z max-page-size=4096 $(MUSL)/rcrt1.o $(MUSL)/crti.o $(1) --start-group -L$(MUSL) -lc $(shell clang-19 --print-resource-dir)/lib/linux/libclang_rt.builtins-x86_64.a --end-group $(MUSL)/crtn.o
 $(B)/user/%.c.o: %.c
 	@mkdir -p $(@D)
