@@ -1,1 +1,3 @@
-src := log.c early_serial.c panic.c symbols.c cmdline.c lock.c entropy.c
+src := log.c early_serial.c panic.c symbols.c cmdline.c lock.c entropy.c ubsan.c
+# The sanitizers' own run time.
+nosan += kernel/base/ubsan.c
