@@ -1,0 +1,1 @@
+src := block.c wait.c partitions.c
