@@ -217,8 +217,11 @@ err_t vfs_file_sync(struct file *f, bool data_only) {
     if ((f->flags & O_PATH) != 0) {
         return ERR_BADF;
     }
+    if (f->ops->sync != nullptr) {
+        return f->ops->sync(f, data_only);
+    }
     struct vnode *v = f->vnode;
-    if (v == nullptr || (v->type != VNODE_REG && v->type != VNODE_DIR && v->type != VNODE_BLK)) {
+    if (v == nullptr || (v->type != VNODE_REG && v->type != VNODE_DIR)) {
         return ERR_INVAL;
     }
     return v->ops->sync == nullptr ? ERR_OK : v->ops->sync(v, data_only);

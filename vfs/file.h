@@ -21,6 +21,7 @@ struct file_ops {
     err_t (*seek)(struct file *f, i64 offset, int whence, u64 *pos);             // null: not seekable (ERR_SPIPE)
     err_t (*readdir)(struct file *f, struct dir_sink *sink, u64 *cookie);
     void (*release)(struct file *f);
+    err_t (*sync)(struct file *f, bool data_only);                               // fsync; null: the vnode's
 };
 struct file {
     struct ref refs;

@@ -77,9 +77,12 @@ static err_t fs_mount(const char *fs_name, const char *source, u32 flags, const 
 }
 
 static void fs_unmount(struct mount *m) {
+    bool bind = m->bind;
+    if (!bind && m->ops != nullptr && m->ops->detached != nullptr) {
+        m->ops->detached(m);
+    }
     struct vnode *root = m->root;
     m->root = nullptr;
-    bool bind = m->bind;
     vnode_put(root);
     err_t err =
         bind || m->ops == nullptr || m->ops->unmount == nullptr ? ERR_OK : m->ops->unmount(m);
@@ -200,7 +203,7 @@ static err_t detach(struct mount *m, u32 expected) REQUIRES(lc_vfs_mounts) {
         return ERR_BUSY; // the root
     }
     name_purge();
-    if (name_references(m->covers_name) > expected || (!m->bind && m->vnode_count > 1)) {
+    if (name_references(m->covers_name) > expected) {
         return ERR_BUSY;
     }
     m->covers->covered_by = nullptr;

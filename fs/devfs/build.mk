@@ -1,0 +1,1 @@
+src := devfs.c memory.c disk.c

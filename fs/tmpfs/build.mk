@@ -1,0 +1,1 @@
+src := tmpfs.c names.c data.c
