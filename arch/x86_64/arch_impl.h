@@ -98,6 +98,7 @@ extern struct boot_facts { // kept from struct boot_info
 } boot_facts;
 constexpr u64 TRAMPOLINE_PAGES = 6;
 
+void shadow_init_early(void);    // address-sanitizer kernels: first of all
 void cpu_area_load(u32 idx);     // GS base, GDT, TSS, IDT of this CPU
 void cpu_features_read(void);    // boot CPU
 void cpu_features_enable(void);  // control registers, MSRs, PAT, syscall: this CPU

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // From the loader's world to the kernel's: the boot CPU's first C function. Order matters: the
-// stack guard before any function with a guarded frame returns, GS before anything that asks for
-// the current CPU, the console before anything that can fail.
+// sanitizer's shadow before any sanitized function, the stack guard while no function with a guarded
+// frame runs, GS before anything that asks for the current CPU, the console before what can fail.
 #include "arch_impl.h"
 #include <arch/x86_64/upcalls.h>
 
@@ -44,7 +44,6 @@ static void drop_identity_map(const struct boot_info *boot) {
 }
 
 [[noreturn]] void arch_start(struct boot_info *boot) {
-    set_stack_guard(boot);
     boot_facts = (struct boot_facts){
         .direct_map_base = boot->direct_map_base,
         .kernel_pa = boot->kernel_pa,
@@ -52,6 +51,10 @@ static void drop_identity_map(const struct boot_info *boot) {
         .root_pa = boot->page_tables_pa,
         .tsc_at_entry = boot->tsc_at_entry,
     };
+    if (CONFIG_KASAN) {
+        shadow_init_early();
+    }
+    set_stack_guard(boot);
     cpu_areas_init();
     cpu_area_load(0);
     drop_identity_map(boot);
