@@ -16,6 +16,8 @@ enum kasan_tag : u8 { KASAN_FREED = 0xfb, KASAN_RED_ZONE = 0xfc, KASAN_PAGE_FREE
 static inline u8 *kasan_shadow_of(u64 address) {
     return (u8 *)((address >> KASAN_SHADOW_SHIFT) + KASAN_SHADOW_OFFSET);
 }
+// Before kernel_main, arch/x86_64/shadow.c leads all of the shadow to one writable scratch page, through shared tables: inline
+// stack poisoning is harmless from the first function on, and real shadows replace entries of it.
 err_t kasan_back_range_slow(u64 va, u64 bytes);
 // Gives a kernel range that is about to be mapped a shadow of its own. ERR_NOMEM.
 static inline err_t kasan_back_range(u64 va, u64 bytes) {
