@@ -182,6 +182,12 @@ void cpu_context_init(struct cpu_context *c, void *stack_top, void (*entry)(void
     }
 }
 
+void cpu_control_registers(u64 *cr2, u64 *cr3, u64 *cr4) {
+    *cr2 = cr2_read();
+    *cr3 = cr3_read();
+    *cr4 = cr4_read();
+}
+
 void cpu_debug_exit(u8 code) { io_out8(0xf4, code); }
 
 [[noreturn]] void cpu_reset(void) {

@@ -94,6 +94,7 @@ void cpu_ipi_mask(u64 cpu_mask, u8 vector); // to the online CPUs of the mask bu
 void cpu_ipi_stop_others(void);         // panic: halts every other CPU
 [[noreturn]] void cpu_halt(void);
 void cpu_random_words(u64 *out, u32 count, u32 *good); // RDSEED/RDRAND words; *good of them are hardware random
+void cpu_control_registers(u64 *cr2, u64 *cr3, u64 *cr4); // for reports
 void cpu_debug_exit(u8 code); // QEMU's isa-debug-exit at 0xf4: ends it with status code * 2 + 1; else does nothing
 [[noreturn]] void cpu_reset(void);      // keyboard controller, 0xCF9, triple fault
 const char *cpu_model(void);            // CPUID brand string

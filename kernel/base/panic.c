@@ -63,6 +63,12 @@ static void print_registers(const struct trap_frame *f) {
     log(PANIC, ERROR, "rsi=%016lx rdi=%016lx rbp=%016lx r8 =%016lx", f->rsi, f->rdi, f->rbp, f->r8);
     log(PANIC, ERROR, "r9 =%016lx r10=%016lx r11=%016lx r12=%016lx", f->r9, f->r10, f->r11, f->r12);
     log(PANIC, ERROR, "r13=%016lx r14=%016lx r15=%016lx", f->r13, f->r14, f->r15);
+    u64 cr2, cr3, cr4;
+    cpu_control_registers(&cr2, &cr3, &cr4);
+    log(PANIC, ERROR, "cr2=%016lx cr3=%016lx cr4=%08lx", cr2, cr3, cr4);
+    if (f->vector == TRAP_DOUBLE_FAULT && cr2 - f->rsp + PAGE_SIZE < 2 * PAGE_SIZE) {
+        log(PANIC, ERROR, "cr2 is near rsp: the kernel stack overflowed");
+    }
 }
 
 static void print_backtrace(u64 rip, u64 rbp) {
