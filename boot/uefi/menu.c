@@ -17,7 +17,7 @@ struct entry {
 static const struct entry ENTRIES[] = {
     {"Hornet", ""},
     {"Hornet, safe drivers", " safe"},
-    {"Hornet, verbose", " verbose"},
+    {"Hornet, verbose", " loglevel=3"},
     {"Firmware setup", nullptr},
 };
 
