@@ -93,7 +93,7 @@ err_t tfs_extents_remove(struct tfs *fs, struct inode *i, u64 first, u64 end, u3
                          bool *more) {
     struct extent *e = &fs->ext[0];
     *more = false;
-    for (u32 n = 0;; n++) {
+    for (u32 n = 0; first < end; n++) {
         bool have;
         TRY(extent_at(fs, i->ino, first, e, &have));
         if (!have || e->off >= end) {
@@ -119,6 +119,7 @@ err_t tfs_extents_remove(struct tfs *fs, struct inode *i, u64 first, u64 end, u3
         i->blocks -= MIN(i->blocks, b - a);
         first = b;
     }
+    return ERR_OK;
 }
 
 // New blocks [e->off, …) of the file are at e->paddr: extends the extent before when it fits.

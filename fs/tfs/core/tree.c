@@ -325,8 +325,7 @@ static err_t root_grow(struct btree *t, struct path *p) { // puts a node above t
         return ERR_FBIG;
     }
     TRY(tfs_node_new(t, (u8)(root->level + 1), &top));
-    struct key first = node_first_key(root->buf);
-    ptr_insert(top->buf, 0, &first, root);
+    ptr_insert(top->buf, 0, &KEY_LOWEST, root); // the key on its way in may be below all others
     p->node[1] = root;
     p->node[0] = top;
     p->idx[0] = 0;
