@@ -57,7 +57,13 @@ $(K)/%.c.o: %.c
 	$(Q)$(CC) $(COMMON) $(KFLAGS) $(KFLAGS.$(CONFIG)) $(if $(filter $<,$(nosan)),$(KSAN_OFF)) -c $< -o $@
 $(K)/%.S.o: %.S
 	@mkdir -p $(@D)
-	$(Q)$(CC) --target=x86_64-linux-gnu -I. -g -MMD -MP -c $< -o $@
+	$(Q)$(CC) --target=x86_64-linux-gnu -I. -I$(B) -g -MMD -MP -c $< -o $@
+# The console's font comes from Debian's package `unifont`.
+UNIFONT := /usr/share/unifont/unifont.hex
+$(B)/font.bin: tools/font.py $(UNIFONT)
+	@mkdir -p $(@D)
+	$(Q)python3 tools/font.py $(UNIFONT) $@
+$(K)/drivers/tty/font.S.o: $(B)/font.bin
 KLD := arch/x86_64/kernel.ld
 $(K)/hornet.pre: $(KOBJ) $(KLD)
 	$(Q)$(LD) -pie --no-dynamic-linker -z text -z max-page-size=4096 --gc-sections --build-id=sha1 -T $(KLD) $(KOBJ) -o $@

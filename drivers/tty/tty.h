@@ -1,44 +1,72 @@
 // SPDX-License-Identifier: MIT
-// Terminals: line discipline (canonical and raw, ISIG, echo, OPOST) between a hardware end and programs, with job control.
-// Source: POSIX.1-2017 ch. 11, Linux termios(3) for numbers.
+// Terminals: line discipline (canonical and raw, ISIG, echo, OPOST) between a hardware end and
+// programs, with job control. Source: POSIX.1-2017 ch. 11, Linux termios(3) for numbers.
 #pragma once
 #include <fs/devfs/devfs.h>
+#include <kernel/sched/mutex.h>
+#include <lib/line/termios.h>
 #include <vfs/file.h>
 
-constexpr u32 TTY_NCCS = 19;
-struct tty_termios { u32 iflag, oflag, cflag, lflag; u8 line; u8 cc[TTY_NCCS]; }; // Linux kernel's struct termios
-struct tty_winsize { u16 rows, cols, xpixel, ypixel; };
+struct tty_winsize {
+    u16 rows, cols, xpixel, ypixel;
+};
 struct tty;
-struct tty_hw { void (*write)(struct tty *t, const char *bytes, size_t n); // may be called with interrupts on; does not sleep for long
-                void (*set_termios)(struct tty *t, const struct tty_termios *tio); }; // may be null
+// op          | tty lock | context            | meaning
+// write       | held     | thread             | takes all n bytes (n <= room); must not sleep
+// room        | held     | thread             | bytes write takes now; null: always enough
+// pending     | not held | thread             | bytes not sent yet; null: 0
+// flush       | held     | thread             | throw pending output away; may be null
+// set_termios | held     | thread             | may be null
+// When room grows or pending shrinks to 0 the driver calls tty_output_ready.
+struct tty_hw {
+    void (*write)(struct tty *t, const char *bytes, size_t n);
+    size_t (*room)(struct tty *t);
+    size_t (*pending)(struct tty *t);
+    void (*flush)(struct tty *t);
+    void (*set_termios)(struct tty *t, const struct tty_termios *tio);
+};
 
-// Job control needs processes, which are above: proc fills these in at start.
+// Job control needs processes, which are above: proc fills these in at start. Called without
+// terminal locks.
 struct tty_jobs {
     void (*signal_group)(u32 pgid, int signal);
-    // The current process's relation to t; fills pgid, sid; false: kernel thread.
+    // The current process's relation to terminals; false: kernel thread.
     bool (*current_ids)(u32 *pid, u32 *pgid, u32 *sid, struct tty **controlling);
     bool (*signal_blocked_or_ignored)(int signal); // of the current process
     bool (*group_orphaned)(u32 pgid);
-    err_t (*set_controlling)(struct tty *t);       // TIOCSCTTY of the current session leader
+    err_t (*set_controlling)(struct tty *t); // TIOCSCTTY of the current session leader
     void (*clear_controlling)(struct tty *t);
     err_t (*group_in_session)(u32 pgid, u32 sid);
 };
 extern const struct tty_jobs *tty_jobs;
+extern void (*tty_reboot_key)(void); // Ctrl-Alt-Del, from a thread; null: ignored
 
 struct tty {
     struct char_device dev;
-    struct mutex lock;             // tty class
-    struct spinlock input_lock;    // tty_input class
-    struct tty_termios termios;
+    struct mutex lock;          // tty class: everything below but the raw input
+    struct spinlock input_lock; // tty_input class
+    struct tty_termios termios; // a copy of the line discipline's, for readers
     struct tty_winsize size;
-    u32 session, foreground;       // ids, 0: none; under lock
+    u32 session, foreground; // ids, 0: none; under lock
     const struct tty_hw *hw;
     void *driver;
-    void *line;                    // line discipline state
+    void *line; // line discipline state (tty_impl.h)
     bool hung_up;
 };
-err_t tty_create(const char *name, u32 major, u32 minor, const struct tty_hw *hw, void *driver, struct tty **out); // registers /dev/NAME
-void tty_input(struct tty *t, const char *bytes, size_t n); // from interrupts
-void tty_init(void);            // /dev/tty, /dev/console; then serial, keyboard+screen
-void tty_set_console(struct tty *t);
+DECLARE_MUTEX_CLASS(tty, struct tty, lock)
+
+// Registers /dev/NAME. Errors: ERR_NOMEM.
+err_t tty_create(const char *name, u32 major, u32 minor, const struct tty_hw *hw, void *driver,
+                 struct tty **out);
+void tty_input(struct tty *t, const char *bytes,
+               size_t n);             // any context; locks below tty_input may not be held
+void tty_output_ready(struct tty *t); // any context
+void tty_hangup(struct tty *t);       // reads end, writes fail until the next open; SIGHUP to the
+                                      // foreground group. Sleeps
+void tty_resize(struct tty *t, const struct tty_winsize *size); // SIGWINCH when it changed. Sleeps
+void tty_init(void); // /dev/tty, /dev/console; then serial lines
+struct boot_framebuffer;
+void tty_init_screen(const struct boot_framebuffer
+                         *fb); // /dev/tty1 on screen and keyboard; nothing without a framebuffer
+void tty_set_console(struct tty *t);     // what /dev/console is; console= on the command line wins
 struct tty *tty_of_file(struct file *f); // null: not a terminal
