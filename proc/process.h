@@ -145,11 +145,15 @@ struct exec_layer { // an exec layer is a struct: name and what differs
     const char *name;
     void (*syscall)(struct trap_frame *frame);
     void (*deliver_signals)(struct trap_frame *frame); // on the way to user mode
+    void (*trap)(struct trap_frame *frame, u64 va, enum vm_fault why); // exceptions of user mode become signals
     void (*thread_ending)(
         struct user_thread *t);          // robust list, clear_child_tid; the space is still there
     void (*print_calls)(struct text *t); // /proc/hornet/abi
 };
 extern const struct exec_layer *proc_linux_layer; // set by exec/linux at start
+
+// From kernel/init: an exception of the current user thread; va and why for page faults.
+void process_trap(struct trap_frame *frame, u64 va, enum vm_fault why);
 
 // ---- the table (table.c)
 struct proc_table {
@@ -324,6 +328,8 @@ size_t trace_read(struct process *p, u64 offset, char *buf, size_t capacity);
 void trace_drop(struct process *p);
 
 void proc_print(const struct process *p, struct text *t);
+
+extern char proc_hostname[65]; // /proc/sys/kernel/hostname
 
 // ---- power (set by kernel/init): called by reboot(2) after vfs_shutdown
 extern void (*proc_power_off)(void);

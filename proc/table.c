@@ -16,6 +16,7 @@ struct pid_slot {
 static struct pid_slot *chunks[PROC_PID_MAX / SLOTS_PER_CHUNK];
 struct proc_table proc_table = {.all = LIST_INIT(proc_table.all)};
 const struct exec_layer *proc_linux_layer;
+char proc_hostname[65] = "hornet";
 void (*proc_power_off)(void);
 void (*proc_restart)(void);
 void (*proc_halt)(void);
@@ -25,6 +26,10 @@ void proc_init(void) { jobs_init(); }
 struct process *process_current(void) { return thread_current()->process; }
 struct user_thread *user_thread_current(void) {
     return (struct user_thread *)thread_current()->user;
+}
+
+void process_trap(struct trap_frame *frame, u64 va, enum vm_fault why) {
+    process_current()->layer->trap(frame, va, why);
 }
 
 static struct pid_slot *slot_find(u32 pid) {
