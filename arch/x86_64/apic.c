@@ -176,6 +176,7 @@ void cpu_apic_init(u64 lapic_pa) {
         calibrate_timer();
         apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
     }
+    cpu_areas[0].online = true; // from here on it can be sent interrupts
     ready = true;
 }
 
