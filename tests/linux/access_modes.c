@@ -9,7 +9,8 @@ static void table(const char *who) {
         for (int mode = 0; mode < 8; mode++) {
             errno = 0;
             char one[16];
-            snprintf(one, sizeof one, " %s", access(names[i], mode) == 0 ? "ok" : error_name(errno) + 1);
+            snprintf(one, sizeof one, " %s",
+                     access(names[i], mode) == 0 ? "ok" : error_name(errno) + 1);
             strncat(line, one, sizeof line - strlen(line) - 1);
         }
         say("%s %s:%s", who, names[i], line);
@@ -30,6 +31,7 @@ int main(void) {
     E(access((char *)8, F_OK));
     IN_CHILD("user", MUST(setgid(1000)); MUST(setuid(1000)); table("user"));
     // access asks for the real user, not for the effective one.
-    IN_CHILD("effective user", MUST(seteuid(1000)); E(access("f400", R_OK)); E(open("f400", O_RDONLY)));
+    IN_CHILD("effective user", MUST(seteuid(1000)); E(access("f400", R_OK));
+             E(open("f400", O_RDONLY)));
     return 0;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Helpers of the differential programs. Each program prints lines that must be the same on Linux and
-// in Hornet, so nothing here prints an address, a process number, a time or a size the system chooses.
-// Every line leaves in one write(2), so that lines of forked processes never mix and nothing is
-// printed twice from a copied buffer.
+// Helpers of the differential programs. Each program prints lines that must be the same on Linux
+// and in Hornet, so nothing here prints an address, a process number, a time or a size the system
+// chooses. Every line leaves in one write(2), so that lines of forked processes never mix and
+// nothing is printed twice from a copied buffer.
 #pragma once
 #include <dirent.h>
 #include <errno.h>
@@ -76,13 +76,13 @@ static inline const char *error_name(int error) {
         const char *name;
     } names[] = {
 #define N(x) {x, #x}
-        N(EPERM),     N(ENOENT),       N(ESRCH),     N(EINTR),      N(EIO),       N(ENXIO),
-        N(E2BIG),     N(ENOEXEC),      N(EBADF),     N(ECHILD),     N(EAGAIN),    N(ENOMEM),
-        N(EACCES),    N(EFAULT),       N(ENOTBLK),   N(EBUSY),      N(EEXIST),    N(EXDEV),
-        N(ENODEV),    N(ENOTDIR),      N(EISDIR),    N(EINVAL),     N(ENFILE),    N(EMFILE),
-        N(ENOTTY),    N(ETXTBSY),      N(EFBIG),     N(ENOSPC),     N(ESPIPE),    N(EROFS),
-        N(EMLINK),    N(EPIPE),        N(EDOM),      N(ERANGE),     N(EDEADLK),   N(ENAMETOOLONG),
-        N(ENOLCK),    N(ENOSYS),       N(ENOTEMPTY), N(ELOOP),      N(EOVERFLOW), N(EOPNOTSUPP),
+        N(EPERM),     N(ENOENT),       N(ESRCH),     N(EINTR),    N(EIO),       N(ENXIO),
+        N(E2BIG),     N(ENOEXEC),      N(EBADF),     N(ECHILD),   N(EAGAIN),    N(ENOMEM),
+        N(EACCES),    N(EFAULT),       N(ENOTBLK),   N(EBUSY),    N(EEXIST),    N(EXDEV),
+        N(ENODEV),    N(ENOTDIR),      N(EISDIR),    N(EINVAL),   N(ENFILE),    N(EMFILE),
+        N(ENOTTY),    N(ETXTBSY),      N(EFBIG),     N(ENOSPC),   N(ESPIPE),    N(EROFS),
+        N(EMLINK),    N(EPIPE),        N(EDOM),      N(ERANGE),   N(EDEADLK),   N(ENAMETOOLONG),
+        N(ENOLCK),    N(ENOSYS),       N(ENOTEMPTY), N(ELOOP),    N(EOVERFLOW), N(EOPNOTSUPP),
         N(ETIMEDOUT), N(EAFNOSUPPORT), N(ENODATA),   N(ENOTSOCK),
 #undef N
     };
@@ -98,9 +98,9 @@ static inline const char *error_name(int error) {
 
 static inline const char *signal_name(int sig) {
     static const char *const names[] = {
-        "none",    "SIGHUP",  "SIGINT",  "SIGQUIT",   "SIGILL",   "SIGTRAP", "SIGABRT", "SIGBUS",
-        "SIGFPE",  "SIGKILL", "SIGUSR1", "SIGSEGV",   "SIGUSR2",  "SIGPIPE", "SIGALRM", "SIGTERM",
-        "SIGSTK",  "SIGCHLD", "SIGCONT", "SIGSTOP",   "SIGTSTP",  "SIGTTIN", "SIGTTOU", "SIGURG",
+        "none",    "SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",   "SIGTRAP", "SIGABRT", "SIGBUS",
+        "SIGFPE",  "SIGKILL", "SIGUSR1",   "SIGSEGV", "SIGUSR2",  "SIGPIPE", "SIGALRM", "SIGTERM",
+        "SIGSTK",  "SIGCHLD", "SIGCONT",   "SIGSTOP", "SIGTSTP",  "SIGTTIN", "SIGTTOU", "SIGURG",
         "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",   "SIGPWR",  "SIGSYS",
     };
     if (sig >= 0 && sig < 32) {
@@ -157,7 +157,8 @@ static inline char process_state(pid_t pid) {
     return close_paren != nullptr ? close_paren[2] : '-';
 }
 
-// Waits until a process has come to the wanted state and stays there (it blocks in its call by then).
+// Waits until a process has come to the wanted state and stays there (it blocks in its call by
+// then).
 static inline void await_state(pid_t pid, char state) {
     int seen = 0;
     for (int i = 0; i < 30000 && seen < 5; i++) {

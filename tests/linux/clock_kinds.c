@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Clocks: which exist, never backwards, real time sane, resolution, errors.
 #include "check.h"
-
 #include <sys/times.h>
 static long long ns_of(clockid_t clock) {
     struct timespec t;
@@ -9,8 +8,9 @@ static long long ns_of(clockid_t clock) {
     return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 int main(void) {
-    clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID,
-                          CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME};
+    clockid_t clocks[] = {CLOCK_REALTIME,          CLOCK_MONOTONIC,     CLOCK_PROCESS_CPUTIME_ID,
+                          CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
+                          CLOCK_MONOTONIC_COARSE,  CLOCK_BOOTTIME};
     for (int i = 0; i < 8; i++) {
         struct timespec t = {};
         struct timespec r = {};
@@ -23,7 +23,8 @@ int main(void) {
         }
         syscall(SYS_clock_gettime, clocks[i], &t);
         say("clock %d: backwards %d, fraction fine %d, resolution fine %d", clocks[i], backwards,
-            t.tv_nsec >= 0 && t.tv_nsec < 1000000000, clock_getres(clocks[i], &r) == 0 && r.tv_sec == 0 && r.tv_nsec > 0);
+            t.tv_nsec >= 0 && t.tv_nsec < 1000000000,
+            clock_getres(clocks[i], &r) == 0 && r.tv_sec == 0 && r.tv_nsec > 0);
     }
     // 2025-01-01 has passed; the year 2100 has not come.
     T(time(nullptr) > 1735689600 && time(nullptr) < 4102444800);
@@ -47,6 +48,7 @@ int main(void) {
     E(clock_gettime(99, &t));
     E(syscall(SYS_clock_getres, 99, &t));
     E(syscall(SYS_clock_settime, CLOCK_MONOTONIC, &t));
-    IN_CHILD("user", MUST(setuid(1000)); clock_gettime(CLOCK_REALTIME, &t); E(clock_settime(CLOCK_REALTIME, &t)));
+    IN_CHILD("user", MUST(setuid(1000)); clock_gettime(CLOCK_REALTIME, &t);
+             E(clock_settime(CLOCK_REALTIME, &t)));
     return 0;
 }

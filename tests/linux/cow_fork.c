@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Copy on write after fork: data, stack, heap, private file pages; in both directions; many children.
+// Copy on write after fork: data, stack, heap, private file pages; in both directions; many
+// children.
 #include "check.h"
 
 static int data = 1;
@@ -21,7 +22,8 @@ int main(void) {
     pid_t child = MUST(fork());
     if (child == 0) {
         await_token(a);
-        say("child sees %d %d %d %d %.8s %.8s %d", data, stack, heap[0], heap[20000], file, touched, bss[5000]);
+        say("child sees %d %d %d %d %.8s %.8s %d", data, stack, heap[0], heap[20000], file, touched,
+            bss[5000]);
         data = stack = heap[0] = heap[20000] = 99;
         file[0] = touched[1] = 'C';
         bss[5000] = 77;
@@ -37,12 +39,14 @@ int main(void) {
     bss[5000] = 55;
     pass_token(a);
     await_token(b);
-    say("parent sees %d %d %d %d %.8s %.8s %d", data, stack, heap[0], heap[20000], file, touched, bss[5000]);
+    say("parent sees %d %d %d %d %.8s %.8s %d", data, stack, heap[0], heap[20000], file, touched,
+        bss[5000]);
     pass_token(a);
     reap("child", child);
     say("file: %s", file_text("f"));
     // 8 children write the same 64 pages at the same time.
-    char *pages = mmap(nullptr, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *pages =
+        mmap(nullptr, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     for (int i = 0; i < 64; i++) {
         pages[i * PAGE] = (char)i;
     }

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
 // Bad pointers: each call says EFAULT and the process goes on.
 #include "check.h"
-
 #include <sys/sysinfo.h>
-#define BAD(call, ...) say(#call ": %s", (errno = 0, syscall(SYS_##call, __VA_ARGS__)) == -1 ? error_name(errno) : "no error")
+#define BAD(call, ...)                                                                             \
+    say(#call ": %s",                                                                              \
+        (errno = 0, syscall(SYS_##call, __VA_ARGS__)) == -1 ? error_name(errno) : "no error")
 int main(void) {
     put_file("f", "0123456789");
     long fd = MUST(open("f", O_RDWR));
     int pipes[2];
     MUST(pipe(pipes));
     MUST(write(pipes[1], "0123456789", 10));
-    char *page = mmap(nullptr, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *page =
+        mmap(nullptr, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     char *read_only = mmap(nullptr, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     munmap(page + PAGE, PAGE);
     char *edge = page + PAGE;

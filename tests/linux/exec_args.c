@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a new program finds: arguments, environment, auxiliary vector, stack, files.
 #include "check.h"
-
 #include <elf.h>
 #include <sys/auxv.h>
 extern char **environ;

@@ -55,7 +55,8 @@ int main(void) {
     int writer = MUST(open("text", O_WRONLY));
     IN_CHILD("a file open for writing", E(execv("./text", args)));
     close(writer);
-    IN_CHILD("user without right", MUST(chmod("noexec", 0700)); MUST(setuid(1000)); E(execv("./noexec", args)));
+    IN_CHILD("user without right", MUST(chmod("noexec", 0700)); MUST(setuid(1000));
+             E(execv("./noexec", args)));
     say("still here");
     return 0;
 }

@@ -33,7 +33,8 @@ int main(int argc, char **argv) {
     IN_CHILD("copy through exe", execl("./copy", "copy", "copy", "3", nullptr));
     // Its file may vanish or be renamed; the program runs on and can start itself again.
     MUST(link("copy", "second"));
-    IN_CHILD("renamed", MUST(rename("second", "third")); execl("./third", "x", "renamed", "1", nullptr));
+    IN_CHILD("renamed", MUST(rename("second", "third"));
+             execl("./third", "x", "renamed", "1", nullptr));
     int fd = MUST(open("copy", O_RDONLY));
     MUST(unlink("copy"));
     char path[64];

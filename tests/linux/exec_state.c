@@ -31,7 +31,8 @@ int main(int argc, char **argv) {
         say("uid %d euid %d cwd has d: %d", getuid(), geteuid(), access("d", F_OK));
         char name[16];
         FILE *f = fopen("/proc/self/comm", "r");
-        say("comm starts with %.3s", f != nullptr && fgets(name, sizeof name, f) != nullptr ? name : "?");
+        say("comm starts with %.3s",
+            f != nullptr && fgets(name, sizeof name, f) != nullptr ? name : "?");
         DIR *tasks = opendir("/proc/self/task");
         int count = -2;
         while (tasks != nullptr && readdir(tasks) != nullptr) {
@@ -55,9 +56,9 @@ int main(int argc, char **argv) {
     stack_t stack = {.ss_sp = alternate, .ss_size = sizeof alternate};
     char pid[16];
     for (int i = 0; i < 2; i++) {
-        IN_CHILD(i == 0 ? "program" : "from a thread", MUST(sigaltstack(&stack, nullptr)); raise(SIGTERM);
-                 snprintf(pid, sizeof pid, "%d", getpid()); setenv("PID", pid, 1); pthread_t t;
-                 if (i == 0) execl("/proc/self/exe", argv[0], "plain", nullptr);
+        IN_CHILD(i == 0 ? "program" : "from a thread", MUST(sigaltstack(&stack, nullptr));
+                 raise(SIGTERM); snprintf(pid, sizeof pid, "%d", getpid()); setenv("PID", pid, 1);
+                 pthread_t t; if (i == 0) execl("/proc/self/exe", argv[0], "plain", nullptr);
                  pthread_create(&t, nullptr, sleeper, nullptr);
                  pthread_create(&t, nullptr, exec_from_thread, argv[0]); pause());
     }

@@ -15,7 +15,8 @@ int main(void) {
     IN_CHILD("privileged", __asm__ volatile("hlt"));
     IN_CHILD("kernel address", *(volatile int *)0xffffffff80000000 = 1);
     IN_CHILD("jump to nowhere", ((void (*)(void))0x1000)());
-    int fatal[] = {SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGTERM, SIGALRM, SIGUSR1, SIGPIPE, SIGSYS, SIGXCPU, SIGPROF, SIGIO, 40, 64};
+    int fatal[] = {SIGHUP,  SIGINT, SIGQUIT, SIGKILL, SIGTERM, SIGALRM, SIGUSR1,
+                   SIGPIPE, SIGSYS, SIGXCPU, SIGPROF, SIGIO,   40,      64};
     for (size_t i = 0; i < sizeof fatal / sizeof fatal[0]; i++) {
         IN_CHILD("raise", kill(getpid(), fatal[i]); pause());
     }

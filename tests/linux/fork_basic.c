@@ -3,7 +3,10 @@
 #include "check.h"
 
 static int global = 1;
-static void never(int sig) { (void)sig; say("alarm in the child: NO"); }
+static void never(int sig) {
+    (void)sig;
+    say("alarm in the child: NO");
+}
 int main(void) {
     int fd = MUST(open("f", O_RDWR | O_CREAT, 0644));
     MUST(write(fd, "0123456789", 10));
@@ -31,8 +34,8 @@ int main(void) {
         sigpending(&pending);
         sigset_t mask;
         sigprocmask(SIG_SETMASK, nullptr, &mask);
-        say("pending %d blocked %d umask %o", sigismember(&pending, SIGUSR1), sigismember(&mask, SIGUSR1),
-            umask(0));
+        say("pending %d blocked %d umask %o", sigismember(&pending, SIGUSR1),
+            sigismember(&mask, SIGUSR1), umask(0));
         T(getpgrp() == getpgid(parent) && getsid(0) == getsid(parent));
         close(fd);
         _exit(5);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // fsync, fdatasync, sync, statfs: what answers and what does not.
 #include "check.h"
-
 #include <sys/statfs.h>
 int main(void) {
     int fd = MUST(open("f", O_RDWR | O_CREAT, 0644));

@@ -6,7 +6,8 @@ static long futex(_Atomic int *word, int op, int value, const struct timespec *t
     return syscall(SYS_futex, word, op, value, t, nullptr, bits);
 }
 int main(void) {
-    _Atomic int *word = mmap(nullptr, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    _Atomic int *word =
+        mmap(nullptr, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     *word = 1;
     E(futex(word, FUTEX_WAIT, 0, nullptr, 0));
     V(futex(word, FUTEX_WAKE, 10, nullptr, 0));
@@ -29,7 +30,8 @@ int main(void) {
     for (int i = 0; i < 3; i++) {
         pid_t child = MUST(fork());
         if (child == 0) {
-            long r = i == 2 ? futex(word, FUTEX_WAIT_BITSET, 1, nullptr, 4) : futex(word, FUTEX_WAIT, 1, nullptr, 0);
+            long r = i == 2 ? futex(word, FUTEX_WAIT_BITSET, 1, nullptr, 4)
+                            : futex(word, FUTEX_WAIT, 1, nullptr, 0);
             _exit(r == 0 ? 10 + i : 1);
         }
         await_state(child, 'S');

@@ -40,7 +40,8 @@ int main(void) {
         bool same = d->d_ino == st.st_ino || strcmp(d->d_name, "..") == 0;
         found[d->d_type & 15] |= same && d->d_type == IFTODT(st.st_mode);
     }
-    say("file %d dir %d link %d fifo %d", found[DT_REG], found[DT_DIR], found[DT_LNK], found[DT_FIFO]);
+    say("file %d dir %d link %d fifo %d", found[DT_REG], found[DT_DIR], found[DT_LNK],
+        found[DT_FIFO]);
     rewinddir(dir);
     int total = 0;
     long second = 0;

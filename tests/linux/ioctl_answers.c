@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // ioctl: what is no terminal says ENOTTY; FIONREAD of files and pipes.
 #include "check.h"
-
 #include <termios.h>
 int main(void) {
     struct termios t;

@@ -59,8 +59,8 @@ int main(void) {
     reap("zombie", zombie);
     E(kill(zombie, 0));
     pid_t root = getpid();
-    IN_CHILD("user", MUST(setuid(1000)); E(kill(root, 0)); E(kill(root, SIGTERM)); E(kill(1, SIGTERM));
-             E(kill(getpid(), 0)));
+    IN_CHILD("user", MUST(setuid(1000)); E(kill(root, 0)); E(kill(root, SIGTERM));
+             E(kill(1, SIGTERM)); E(kill(getpid(), 0)));
     E(syscall(SYS_tgkill, getpid(), 0x3ffffff, 0));
     E(syscall(SYS_tgkill, 1, getpid(), 0));
     E(syscall(SYS_tgkill, -1, getpid(), 0));

@@ -35,6 +35,7 @@ int main(void) {
     E(msync(shared + 1, PAGE, MS_SYNC));
     E(msync(map, 3 * PAGE, MS_SYNC));
     E(msync(shared, PAGE, MS_SYNC | MS_ASYNC));
-    IN_CHILD("child", map[0] = 'c'; MUST(madvise(map, PAGE, MADV_DONTNEED)); say("child: %d", map[0]));
+    IN_CHILD("child", map[0] = 'c'; MUST(madvise(map, PAGE, MADV_DONTNEED));
+             say("child: %d", map[0]));
     return 0;
 }

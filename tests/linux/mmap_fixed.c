@@ -13,10 +13,14 @@ int main(void) {
     // The whole span first, then its pieces over it, then zeroed memory over the end.
     char *base = mmap(nullptr, 8 * PAGE, PROT_READ, MAP_PRIVATE | MAP_DENYWRITE, fd, 0);
     T(base != MAP_FAILED);
-    T(mmap(base + PAGE, 2 * PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd, PAGE) == base + PAGE);
-    T(mmap(base + 3 * PAGE, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 3 * PAGE) == base + 3 * PAGE);
-    T(mmap(base + 6 * PAGE, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0) == base + 6 * PAGE);
-    say("%c %c %c %c %c %.4s %d", base[0], base[PAGE], base[2 * PAGE], base[3 * PAGE], base[4 * PAGE], base + 5 * PAGE, base[6 * PAGE]);
+    T(mmap(base + PAGE, 2 * PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd, PAGE) ==
+      base + PAGE);
+    T(mmap(base + 3 * PAGE, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd,
+           3 * PAGE) == base + 3 * PAGE);
+    T(mmap(base + 6 * PAGE, 2 * PAGE, PROT_READ | PROT_WRITE,
+           MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0) == base + 6 * PAGE);
+    say("%c %c %c %c %c %.4s %d", base[0], base[PAGE], base[2 * PAGE], base[3 * PAGE],
+        base[4 * PAGE], base + 5 * PAGE, base[6 * PAGE]);
     memset(base + 5 * PAGE + 4, 0, PAGE - 4);
     base[4 * PAGE] = 'X';
     PROBE_W(base);
@@ -31,8 +35,11 @@ int main(void) {
     V(munmap(base + PAGE, PAGE));
     PROBE_R(base + PAGE);
     PROBE_R(base + 2 * PAGE);
-    T(mmap(base + 2 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED && errno == EEXIST);
-    T(mmap(base + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == base + PAGE);
+    T(mmap(base + 2 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+           0) == MAP_FAILED &&
+      errno == EEXIST);
+    T(mmap(base + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+           0) == base + PAGE);
     say("fresh: %d", base[PAGE]);
     close(fd);
     say("after close: %c", base[2 * PAGE]);

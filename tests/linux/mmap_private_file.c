@@ -36,7 +36,8 @@ int main(void) {
     static const unsigned char code[] = {0xb8, 42, 0, 0, 0, 0xc3};
     fd = MUST(open("code", O_RDWR | O_CREAT, 0755));
     MUST(write(fd, code, sizeof code));
-    int (*function)(void) = (int (*)(void))mmap(nullptr, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+    int (*function)(void) =
+        (int (*)(void))mmap(nullptr, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
     say("code from a file: %d", function());
     return 0;
 }

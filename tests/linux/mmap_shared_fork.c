@@ -3,7 +3,8 @@
 #include "check.h"
 
 int main(void) {
-    _Atomic int *word = mmap(nullptr, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    _Atomic int *word =
+        mmap(nullptr, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     say("zero %d", word[0]);
     IN_CHILD("child", word[0] = 5; word[1024] = 6);
     say("parent sees %d %d", word[0], word[1024]);

@@ -7,13 +7,17 @@ static void map_of(const char *what, char *base, int pages) {
     for (int i = 0; i < pages; i++) {
         const char *r = probe(base + i * PAGE, false);
         const char *w = strcmp(r, "ok") == 0 ? probe(base + i * PAGE, true) : r;
-        line[i] = strcmp(r, "SIGSEGV MAPERR") == 0 ? '.' : strcmp(r, "ok") != 0 ? '-' : strcmp(w, "ok") != 0 ? 'r' : 'w';
+        line[i] = strcmp(r, "SIGSEGV MAPERR") == 0 ? '.'
+                  : strcmp(r, "ok") != 0           ? '-'
+                  : strcmp(w, "ok") != 0           ? 'r'
+                                                   : 'w';
     }
     say("%s: %s", what, line);
 }
 int main(void) {
     constexpr int N = 12;
-    char *base = mmap(nullptr, N * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *base =
+        mmap(nullptr, N * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     for (int i = 0; i < N; i++) {
         base[i * PAGE + 7] = (char)(i + 1);
     }

@@ -3,7 +3,8 @@
 #include "check.h"
 
 int main(void) {
-    char *base = mmap(nullptr, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *base =
+        mmap(nullptr, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     for (int i = 0; i < 8; i++) {
         base[i * PAGE] = (char)('a' + i);
     }
@@ -12,7 +13,8 @@ int main(void) {
     PROBE_R(base + 4 * PAGE);
     T(mremap(base, 4 * PAGE, 6 * PAGE, 0) == base);
     say("%c %d", base[3 * PAGE], base[4 * PAGE]);
-    T(mmap(base + 6 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == base + 6 * PAGE);
+    T(mmap(base + 6 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+      base + 6 * PAGE);
     T(mremap(base, 6 * PAGE, 7 * PAGE, 0) == MAP_FAILED && errno == ENOMEM);
     char *moved = mremap(base, 6 * PAGE, 512 * PAGE, MREMAP_MAYMOVE);
     T(moved != MAP_FAILED && moved != base);

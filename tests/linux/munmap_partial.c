@@ -5,13 +5,15 @@
 static void map_of(const char *what, char *base, int pages) {
     char line[32] = "";
     for (int i = 0; i < pages; i++) {
-        line[i] = strcmp(probe(base + i * PAGE, false), "ok") == 0 ? (char)('A' + base[i * PAGE]) : '.';
+        line[i] =
+            strcmp(probe(base + i * PAGE, false), "ok") == 0 ? (char)('A' + base[i * PAGE]) : '.';
     }
     say("%s: %s", what, line);
 }
 int main(void) {
     constexpr int N = 16;
-    char *base = mmap(nullptr, N * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *base =
+        mmap(nullptr, N * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     for (int i = 0; i < N; i++) {
         base[i * PAGE] = (char)i;
     }
@@ -39,7 +41,8 @@ int main(void) {
     char c;
     MUST(pread(fd, &c, 1, 8 * PAGE));
     say("behind the hole the offset is right: %c", 'A' + c);
-    T(mmap(base + 4 * PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 15 * PAGE) == base + 4 * PAGE);
+    T(mmap(base + 4 * PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 15 * PAGE) ==
+      base + 4 * PAGE);
     map_of("other part in the hole", base, N);
     return 0;
 }

@@ -16,9 +16,10 @@ int main(void) {
     put_file("a/f", "x");
     MUST(symlink("/dev", "abs"));
     MUST(symlink("b", "a/rel"));
-    const char *paths[] = {"a//b",     "a/./b",     "a/b/..",   "a/b/../f",  "./a/f",     "a/f/",
-                           "a/f/.",    "a/f/..",    "a/none/..", "abs/null", "a/rel/../f", "a/rel/",
-                           "a/b/",     "///dev///null", "/..//../dev", "a/rel/..", "none/x", "a/b/c/d"};
+    const char *paths[] = {"a//b",       "a/./b",  "a/b/..", "a/b/../f",      "./a/f",
+                           "a/f/",       "a/f/.",  "a/f/..", "a/none/..",     "abs/null",
+                           "a/rel/../f", "a/rel/", "a/b/",   "///dev///null", "/..//../dev",
+                           "a/rel/..",   "none/x", "a/b/c/d"};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         look(paths[i]);
     }
@@ -31,8 +32,10 @@ int main(void) {
     put_file("walkonly/f", "open");
     IN_CHILD("user", MUST(setgid(1000)); MUST(setuid(1000)); look("closed/f"); look("closed");
              look("listonly/f"); E(open("listonly", O_RDONLY)); look("walkonly/f");
-             E(open("walkonly", O_RDONLY)); E(chdir("closed")); E(open("a/new", O_CREAT | O_RDWR, 0644)));
+             E(open("walkonly", O_RDONLY)); E(chdir("closed"));
+             E(open("a/new", O_CREAT | O_RDWR, 0644)));
     // A chrooted child cannot leave.
-    IN_CHILD("chroot", MUST(chroot("a")); MUST(chdir("/")); look("/f"); look("../../../f"); look("/dev"));
+    IN_CHILD("chroot", MUST(chroot("a")); MUST(chdir("/")); look("/f"); look("../../../f");
+             look("/dev"));
     return 0;
 }

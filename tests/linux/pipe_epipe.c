@@ -22,7 +22,10 @@ int main(void) {
         close(p[0]);
         static char big[200000];
         long n = write(p[1], big, sizeof big);
-        say("big write: %s, signal %s", n == -1 ? error_name(errno) : n < 200000 ? "part" : "all",
+        say("big write: %s, signal %s",
+            n == -1      ? error_name(errno)
+            : n < 200000 ? "part"
+                         : "all",
             signal_name(caught));
         E(write(p[1], big, 1));
         _exit(0);

@@ -5,9 +5,10 @@
 static void ask(const char *what, int fd, short events) {
     struct pollfd p = {fd, events, 0};
     int n = poll(&p, 1, 0);
-    say("%s: %d%s%s%s%s%s%s", what, n, p.revents & POLLIN ? " IN" : "", p.revents & POLLOUT ? " OUT" : "",
-        p.revents & POLLHUP ? " HUP" : "", p.revents & POLLERR ? " ERR" : "",
-        p.revents & POLLNVAL ? " NVAL" : "", p.revents & POLLPRI ? " PRI" : "");
+    say("%s: %d%s%s%s%s%s%s", what, n, p.revents & POLLIN ? " IN" : "",
+        p.revents & POLLOUT ? " OUT" : "", p.revents & POLLHUP ? " HUP" : "",
+        p.revents & POLLERR ? " ERR" : "", p.revents & POLLNVAL ? " NVAL" : "",
+        p.revents & POLLPRI ? " PRI" : "");
 }
 int main(void) {
     int p[2];

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // prctl: names, death signal, no new privileges, what is unknown.
 #include "check.h"
-
 #include <sys/prctl.h>
 static void *thread(void *arg) {
     char name[16] = "";

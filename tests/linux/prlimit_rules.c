@@ -16,10 +16,11 @@ int main(void) {
     say("old %ld, now %ld", (long)old.rlim_cur, (long)(getrlimit(RLIMIT_NOFILE, &l), l.rlim_cur));
     n = (struct rlimit){300, 200};
     E(setrlimit(RLIMIT_NOFILE, &n));
-    IN_CHILD("user", getrlimit(RLIMIT_NOFILE, &l); say("child %ld", (long)l.rlim_cur); MUST(setuid(1000));
-             n = (struct rlimit){200, 200}; E(setrlimit(RLIMIT_NOFILE, &n)); n.rlim_max = 201;
-             E(setrlimit(RLIMIT_NOFILE, &n)); n = (struct rlimit){10, 10}; E(setrlimit(RLIMIT_NOFILE, &n));
-             n = (struct rlimit){10, 20}; E(setrlimit(RLIMIT_NOFILE, &n)));
+    IN_CHILD("user", getrlimit(RLIMIT_NOFILE, &l); say("child %ld", (long)l.rlim_cur);
+             MUST(setuid(1000)); n = (struct rlimit){200, 200}; E(setrlimit(RLIMIT_NOFILE, &n));
+             n.rlim_max = 201; E(setrlimit(RLIMIT_NOFILE, &n)); n = (struct rlimit){10, 10};
+             E(setrlimit(RLIMIT_NOFILE, &n)); n = (struct rlimit){10, 20};
+             E(setrlimit(RLIMIT_NOFILE, &n)));
     pid_t child = MUST(fork());
     if (child == 0) {
         pause();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Direct system calls: newfstatat with AT_EMPTY_PATH, openat, the *at family, pipe2, dup3.
 #include "check.h"
-
 #include <sys/sysmacros.h>
 int main(void) {
     MUST(mkdir("d", 0755));

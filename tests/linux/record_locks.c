@@ -14,7 +14,9 @@ static void who(int fd, short type, long start, long length) {
         : l.l_type == F_RDLCK ? "read"
                               : "write",
         (long)l.l_start, (long)l.l_len,
-        l.l_type == F_UNLCK ? "" : l.l_pid == getppid() ? " by the parent" : " by another");
+        l.l_type == F_UNLCK    ? ""
+        : l.l_pid == getppid() ? " by the parent"
+                               : " by another");
 }
 int main(void) {
     int fd = MUST(open("f", O_RDWR | O_CREAT, 0644));

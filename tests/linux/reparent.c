@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Children of a dead process get a new parent; zombies of it are reaped; PDEATHSIG.
 #include "check.h"
-
 #include <sys/prctl.h>
 int main(void) {
     int up[2];

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // select and pselect6: sets, time-outs, bad descriptors, the mask.
 #include "check.h"
-
 #include <sys/select.h>
 static volatile sig_atomic_t caught;
 static void on_signal(int sig) { caught = sig; }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // sendfile from a file into a pipe and into a file, with and without an offset.
 #include "check.h"
-
 #include <sys/sendfile.h>
 int main(void) {
     static char data[50000];

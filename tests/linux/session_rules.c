@@ -4,9 +4,11 @@
 
 int main(void) {
     // The program is the leader of its session here.
-    IN_CHILD("leader", T(getpgrp() != getpid()); T(setsid() == getpid()); T(getsid(0) == getpid() && getpgrp() == getpid());
-             E(setsid()); E(setpgid(0, 0)); E(setpgid(0, getppid())));
-    IN_CHILD("group", E(setpgid(0, 0)); T(getpgrp() == getpid()); E(setsid()); E(setpgid(0, 0)); E(setpgid(getpid(), getpid())));
+    IN_CHILD("leader", T(getpgrp() != getpid()); T(setsid() == getpid());
+             T(getsid(0) == getpid() && getpgrp() == getpid()); E(setsid()); E(setpgid(0, 0));
+             E(setpgid(0, getppid())));
+    IN_CHILD("group", E(setpgid(0, 0)); T(getpgrp() == getpid()); E(setsid()); E(setpgid(0, 0));
+             E(setpgid(getpid(), getpid())));
     E(setpgid(0, -1));
     E(setpgid(0x3ffffff, 0));
     E(setpgid(getppid(), 0));

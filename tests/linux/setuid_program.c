@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A set-user-id program: effective and saved ids, AT_SECURE, files it makes.
 #include "check.h"
-
 #include <sys/auxv.h>
 int main(int argc, char **argv) {
     if (argc > 1) {
@@ -9,7 +8,8 @@ int main(int argc, char **argv) {
         uid_t e;
         uid_t s;
         MUST(getresuid(&r, &e, &s));
-        say("%s: uid %d/%d/%d egid %d secure %ld", argv[1], r, e, s, getegid(), getauxval(AT_SECURE));
+        say("%s: uid %d/%d/%d egid %d secure %ld", argv[1], r, e, s, getegid(),
+            getauxval(AT_SECURE));
         if (e != r) {
             put_file("made", "x");
             struct stat st;
@@ -32,15 +32,19 @@ int main(int argc, char **argv) {
     }
     close(out);
     MUST(chown("prog", 1234, 4321));
-    IN_CHILD("plain", MUST(setgid(1000)); MUST(setuid(1000)); execl("./prog", "prog", "plain", nullptr));
+    IN_CHILD("plain", MUST(setgid(1000)); MUST(setuid(1000));
+             execl("./prog", "prog", "plain", nullptr));
     MUST(chmod("prog", 04755));
-    IN_CHILD("setuid", MUST(setgid(1000)); MUST(setuid(1000)); execl("./prog", "prog", "setuid", nullptr));
+    IN_CHILD("setuid", MUST(setgid(1000)); MUST(setuid(1000));
+             execl("./prog", "prog", "setuid", nullptr));
     MUST(chmod("prog", 02755));
-    IN_CHILD("setgid", MUST(setgid(1000)); MUST(setuid(1000)); execl("./prog", "prog", "setgid", nullptr));
+    IN_CHILD("setgid", MUST(setgid(1000)); MUST(setuid(1000));
+             execl("./prog", "prog", "setgid", nullptr));
     MUST(chmod("prog", 04755));
     IN_CHILD("by root", execl("./prog", "prog", "by root", nullptr));
     // Writing into it takes the bit away.
-    IN_CHILD("write", MUST(chmod("prog", 06777)); MUST(setuid(1000)); int fd = MUST(open("prog", O_WRONLY)); MUST(pwrite(fd, "\177", 1, 0)));
+    IN_CHILD("write", MUST(chmod("prog", 06777)); MUST(setuid(1000));
+             int fd = MUST(open("prog", O_WRONLY)); MUST(pwrite(fd, "\177", 1, 0)));
     struct stat st;
     stat("prog", &st);
     say("mode %o", st.st_mode);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Faults tell where and why: MAPERR, ACCERR, FPE, ILL, TRAP; the handler may repair and go on.
 #include "check.h"
-
 #include <ucontext.h>
 static siginfo_t last;
 static volatile int skip;
@@ -28,18 +27,22 @@ int main(void) {
     // movb $1, (%rax) is three bytes long, movb (%rax), %cl two.
     skip = 3;
     __asm__ volatile("movb $1, (%0)" : : "a"(page + 5) : "memory");
-    say("write to read-only: %s code %d at %ld", signal_name(last.si_signo), last.si_code, (long)((char *)last.si_addr - page));
+    say("write to read-only: %s code %d at %ld", signal_name(last.si_signo), last.si_code,
+        (long)((char *)last.si_addr - page));
     skip = 2;
     __asm__ volatile("movb (%0), %%cl" : : "a"(page + PAGE + 9) : "rcx", "memory");
-    say("read from nothing: %s code %d at %ld", signal_name(last.si_signo), last.si_code, (long)((char *)last.si_addr - page));
+    say("read from nothing: %s code %d at %ld", signal_name(last.si_signo), last.si_code,
+        (long)((char *)last.si_addr - page));
     mprotect(page, PAGE, PROT_NONE);
     __asm__ volatile("movb (%0), %%cl" : : "a"(page + 1) : "rcx", "memory");
-    say("read from PROT_NONE: %s code %d at %ld", signal_name(last.si_signo), last.si_code, (long)((char *)last.si_addr - page));
+    say("read from PROT_NONE: %s code %d at %ld", signal_name(last.si_signo), last.si_code,
+        (long)((char *)last.si_addr - page));
     repair = page;
     __asm__ volatile("movb $7, (%0)" : : "a"(page + 1) : "memory");
     say("repaired: %d", page[1]);
     __asm__ volatile("movb (%0), %%cl" : : "a"(0x8000000000000000) : "rcx", "memory");
-    say("non-canonical: %s code %d addr %lx", signal_name(last.si_signo), last.si_code, (long)last.si_addr);
+    say("non-canonical: %s code %d addr %lx", signal_name(last.si_signo), last.si_code,
+        (long)last.si_addr);
     __asm__ volatile("movb (%0), %%cl" : : "a"(0xffffffff80000000) : "rcx", "memory");
     say("kernel: %s code %d", signal_name(last.si_signo), last.si_code);
     skip = 2;

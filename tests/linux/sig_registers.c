@@ -27,18 +27,21 @@ static int rounds(bool by_call) {
         unsigned long x15;
         long call = SYS_kill;
         long how = by_call;
-        __asm__ volatile("movq %[a], %%xmm0; movq %[b], %%xmm15; mov %[c], %%r12; mov %[d], %%r13;"
-                         "mov %[e], %%r14; mov %[f], %%rbx; test %[how], %[how]; jz 1f; mov %[call], %%rax;"
-                         "mov %[pid], %%rdi; mov $10, %%rsi; syscall; jmp 2f;"
-                         "1: mov (%[hits]), %%eax; cmp %[before], %%eax; je 1b;"
-                         "2: movq %%xmm0, %[x0]; movq %%xmm15, %[x15]; mov %%r12, 0(%[out]);"
-                         "mov %%r13, 8(%[out]); mov %%r14, 16(%[out]); mov %%rbx, 24(%[out])"
-                         : [x0] "=&m"(x0), [x15] "=&m"(x15)
-                         : [a] "m"(in[0]), [b] "m"(in[1]), [c] "m"(in[2]), [d] "m"(in[3]), [e] "m"(in[4]),
-                           [f] "m"(in[5]), [call] "m"(call), [pid] "m"(pid), [how] "r"(how), [hits] "r"(&hits),
-                           [before] "r"(before), [out] "r"(out)
-                         : "rax", "rbx", "rcx", "rdi", "rsi", "r11", "r12", "r13", "r14", "xmm0", "xmm15", "memory", "cc");
-        wrong += x0 != in[0] || x15 != in[1] || out[0] != in[2] || out[1] != in[3] || out[2] != in[4] || out[3] != in[5];
+        __asm__ volatile(
+            "movq %[a], %%xmm0; movq %[b], %%xmm15; mov %[c], %%r12; mov %[d], %%r13;"
+            "mov %[e], %%r14; mov %[f], %%rbx; test %[how], %[how]; jz 1f; mov %[call], %%rax;"
+            "mov %[pid], %%rdi; mov $10, %%rsi; syscall; jmp 2f;"
+            "1: mov (%[hits]), %%eax; cmp %[before], %%eax; je 1b;"
+            "2: movq %%xmm0, %[x0]; movq %%xmm15, %[x15]; mov %%r12, 0(%[out]);"
+            "mov %%r13, 8(%[out]); mov %%r14, 16(%[out]); mov %%rbx, 24(%[out])"
+            : [x0] "=&m"(x0), [x15] "=&m"(x15)
+            : [a] "m"(in[0]), [b] "m"(in[1]), [c] "m"(in[2]), [d] "m"(in[3]), [e] "m"(in[4]),
+              [f] "m"(in[5]), [call] "m"(call), [pid] "m"(pid), [how] "r"(how), [hits] "r"(&hits),
+              [before] "r"(before), [out] "r"(out)
+            : "rax", "rbx", "rcx", "rdi", "rsi", "r11", "r12", "r13", "r14", "xmm0", "xmm15",
+              "memory", "cc");
+        wrong += x0 != in[0] || x15 != in[1] || out[0] != in[2] || out[1] != in[3] ||
+                 out[2] != in[4] || out[3] != in[5];
     }
     return wrong;
 }

@@ -8,7 +8,8 @@ static void handler(int sig) {
     hits++;
 }
 int main(void) {
-    _Atomic int *word = mmap(nullptr, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    _Atomic int *word =
+        mmap(nullptr, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     struct timespec long_time = {100, 0};
     for (int timed = 0; timed < 2; timed++) {
         for (int restart = 0; restart < 2; restart++) {
@@ -17,9 +18,10 @@ int main(void) {
             if (child == 0) {
                 handle(SIGUSR1, handler, restart != 0 ? SA_RESTART : 0);
                 errno = 0;
-                long r = syscall(SYS_futex, word, FUTEX_WAIT, 0, timed != 0 ? &long_time : nullptr, nullptr, 0);
-                say("%s %s: %s, hits %d", timed != 0 ? "timed" : "forever", restart != 0 ? "restart" : "plain",
-                    r == 0 ? "woken" : error_name(errno), hits);
+                long r = syscall(SYS_futex, word, FUTEX_WAIT, 0, timed != 0 ? &long_time : nullptr,
+                                 nullptr, 0);
+                say("%s %s: %s, hits %d", timed != 0 ? "timed" : "forever",
+                    restart != 0 ? "restart" : "plain", r == 0 ? "woken" : error_name(errno), hits);
                 _exit(0);
             }
             await_state(child, 'S');

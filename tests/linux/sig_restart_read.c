@@ -7,8 +7,8 @@ static void handler(int sig) {
     (void)sig;
     hits++;
 }
-// The child makes the call; the parent waits until it sleeps, signals it, waits until it sleeps again
-// or is gone, then lets the call finish.
+// The child makes the call; the parent waits until it sleeps, signals it, waits until it sleeps
+// again or is gone, then lets the call finish.
 #define INTERRUPTED(what, call, finish)                                                            \
     for (int restart = 0; restart < 2; restart++) {                                                \
         int p[2];                                                                                  \
@@ -39,11 +39,12 @@ int main(void) {
     INTERRUPTED("readv", readv(p[0], (&(struct iovec){b, 8}), 1), write(p[1], "abc", 3));
     // A write that has moved some bytes tells how many, with and without restart.
     INTERRUPTED("write of much", write(p[1], big, sizeof big), read(p[0], big, sizeof big));
-    INTERRUPTED("write into a full pipe",
-                (write(p[1], big, 65536), write(p[1], b, 4)), read(p[0], big, sizeof big));
+    INTERRUPTED("write into a full pipe", (write(p[1], big, 65536), write(p[1], b, 4)),
+                read(p[0], big, sizeof big));
     INTERRUPTED("poll", poll(&(struct pollfd){p[0], POLLIN, 0}, 1, 20000), write(p[1], "a", 1));
     MUST(mkfifo("fifo", 0600));
-    INTERRUPTED("open", open("fifo", O_RDONLY) >= 0 ? 0L : -1L, close(open("fifo", O_WRONLY | O_NONBLOCK)));
+    INTERRUPTED("open", open("fifo", O_RDONLY) >= 0 ? 0L : -1L,
+                close(open("fifo", O_WRONLY | O_NONBLOCK)));
     INTERRUPTED("pause", pause(), sleep_ms(0));
     return 0;
 }

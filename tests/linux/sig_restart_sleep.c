@@ -19,7 +19,8 @@ int main(void) {
             struct timespec t = {100, 0};
             struct timespec left = {};
             E(nanosleep(&t, &left));
-            T(left.tv_sec >= 50 && left.tv_sec < 100 && left.tv_nsec >= 0 && left.tv_nsec < 1000000000);
+            T(left.tv_sec >= 50 && left.tv_sec < 100 && left.tv_nsec >= 0 &&
+              left.tv_nsec < 1000000000);
             E(-syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &t, &left) == EINTR ? 0 : -1);
             say("hits %d", hits);
             _exit(0);

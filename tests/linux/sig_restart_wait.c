@@ -51,7 +51,8 @@ int main(void) {
             handle(SIGUSR1, handler, restart != 0 ? SA_RESTART : 0);
             errno = 0;
             int r = fcntl(fd, F_SETLKW, &lock);
-            say("lock %s: %s, hits %d", restart != 0 ? "restart" : "plain", r == 0 ? "got" : error_name(errno), hits);
+            say("lock %s: %s, hits %d", restart != 0 ? "restart" : "plain",
+                r == 0 ? "got" : error_name(errno), hits);
             _exit(0);
         }
         await_state(child, 'S');

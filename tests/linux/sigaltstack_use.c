@@ -5,7 +5,9 @@
 static char alternate[65536];
 static volatile sig_atomic_t on_it;
 static sigjmp_buf back;
-static bool inside(void *p) { return (char *)p >= alternate && (char *)p < alternate + sizeof alternate; }
+static bool inside(void *p) {
+    return (char *)p >= alternate && (char *)p < alternate + sizeof alternate;
+}
 static void handler(int sig) {
     int local = sig;
     on_it = inside(&local);
@@ -18,7 +20,8 @@ static void handler(int sig) {
 static void overflow(int sig, siginfo_t *info, void *context) {
     (void)context;
     int local = sig;
-    say("overflow: %s on the stack %d code %d", signal_name(sig), inside(&local), info->si_code == SEGV_MAPERR || info->si_code == SEGV_ACCERR);
+    say("overflow: %s on the stack %d code %d", signal_name(sig), inside(&local),
+        info->si_code == SEGV_MAPERR || info->si_code == SEGV_ACCERR);
     siglongjmp(back, 1);
 }
 static volatile int keep;
@@ -51,7 +54,8 @@ int main(void) {
     }
     signal(SIGSEGV, SIG_DFL);
     // Without a stack of its own the handler cannot run: the process dies.
-    IN_CHILD("no stack", action.sa_flags = SA_SIGINFO; sigaction(SIGSEGV, &action, nullptr); recurse(0));
+    IN_CHILD("no stack", action.sa_flags = SA_SIGINFO; sigaction(SIGSEGV, &action, nullptr);
+             recurse(0));
     stack_t small = {.ss_sp = alternate, .ss_size = 100};
     E(sigaltstack(&small, nullptr));
     stack_t odd = {.ss_sp = alternate, .ss_size = sizeof alternate, .ss_flags = 77};

@@ -63,7 +63,8 @@ int main(void) {
     say("child stopped: code %d status %d", last.si_code, last.si_status);
     kill(child, SIGCONT);
     sigsuspend(&old);
-    say("child continued or ended: %d", last.si_code == CLD_CONTINUED || last.si_code == CLD_EXITED);
+    say("child continued or ended: %d",
+        last.si_code == CLD_CONTINUED || last.si_code == CLD_EXITED);
     reap("child", child);
     signal(SIGCHLD, SIG_DFL);
     struct itimerval timer = {.it_value = {0, 10000}};

@@ -33,7 +33,8 @@ int main(void) {
     }
     show("blocked");
     sigpending(&all);
-    say("pending %d %d %d", sigismember(&all, SIGUSR1), sigismember(&all, 41), sigismember(&all, SIGINT));
+    say("pending %d %d %d", sigismember(&all, SIGUSR1), sigismember(&all, 41),
+        sigismember(&all, SIGINT));
     sigset_t one;
     sigemptyset(&one);
     sigaddset(&one, SIGTERM);
@@ -45,14 +46,15 @@ int main(void) {
     for (int i = 0; i < count; i++) {
         times[order[i]]++;
     }
-    say("USR1 %d USR2 %d HUP %d 40: %d 41: %d", times[SIGUSR1], times[SIGUSR2], times[SIGHUP], times[40], times[41]);
+    say("USR1 %d USR2 %d HUP %d 40: %d 41: %d", times[SIGUSR1], times[SIGUSR2], times[SIGHUP],
+        times[40], times[41]);
     count = 0;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, nullptr);
     unsigned long raw = 0;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, nullptr, &raw, 8);
-    say("KILL %d STOP %d TERM %d", raw >> (SIGKILL - 1) & 1 ? 1 : 0, raw >> (SIGSTOP - 1) & 1 ? 1 : 0,
-        raw >> (SIGTERM - 1) & 1 ? 1 : 0);
+    say("KILL %d STOP %d TERM %d", raw >> (SIGKILL - 1) & 1 ? 1 : 0,
+        raw >> (SIGSTOP - 1) & 1 ? 1 : 0, raw >> (SIGTERM - 1) & 1 ? 1 : 0);
     IN_CHILD("all blocked", kill(getpid(), SIGKILL); pause());
     IN_CHILD("fault while blocked", *(volatile int *)nullptr = 1);
     E(syscall(SYS_rt_sigprocmask, 99, &raw, nullptr, 8));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // uname, sysinfo, getrandom, hostname, sched_*: the small questions.
 #include "check.h"
-
 #include <sys/random.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
@@ -57,7 +56,8 @@ int main(void) {
     V(nice(3));
     V(setpriority(PRIO_PROCESS, 0, 100));
     V(getpriority(PRIO_PROCESS, 0));
-    IN_CHILD("user", V(getpriority(PRIO_PROCESS, 0)); setuid(1000); E(setpriority(PRIO_PROCESS, 0, 0)); E(setpriority(PRIO_PROCESS, 1, 5)));
+    IN_CHILD("user", V(getpriority(PRIO_PROCESS, 0)); setuid(1000);
+             E(setpriority(PRIO_PROCESS, 0, 0)); E(setpriority(PRIO_PROCESS, 1, 5)));
     E(getpriority(PRIO_PROCESS, 0x3ffffff));
     E(getpriority(99, 0));
     return 0;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // times and getrusage: own time, the children's after they were waited for.
 #include "check.h"
-
 #include <sys/times.h>
 static void burn(int ms) {
     struct timespec t;
@@ -32,7 +31,8 @@ int main(void) {
     say("not yet: %ld", (long)(after.tms_cutime + after.tms_cstime));
     struct rusage usage;
     MUST(wait4(child, nullptr, 0, &usage));
-    long ms = usage.ru_utime.tv_sec * 1000 + usage.ru_utime.tv_usec / 1000 + usage.ru_stime.tv_sec * 1000 + usage.ru_stime.tv_usec / 1000;
+    long ms = usage.ru_utime.tv_sec * 1000 + usage.ru_utime.tv_usec / 1000 +
+              usage.ru_stime.tv_sec * 1000 + usage.ru_stime.tv_usec / 1000;
     T(ms >= 100);
     times(&after);
     T(after.tms_cutime + after.tms_cstime >= 5);
@@ -40,7 +40,9 @@ int main(void) {
     V(getrusage(RUSAGE_SELF, &self));
     T(self.ru_maxrss > 0 && self.ru_minflt > 0);
     V(getrusage(RUSAGE_CHILDREN, &usage));
-    T(usage.ru_utime.tv_sec * 1000 + usage.ru_utime.tv_usec / 1000 + usage.ru_stime.tv_sec * 1000 + usage.ru_stime.tv_usec / 1000 >= 100);
+    T(usage.ru_utime.tv_sec * 1000 + usage.ru_utime.tv_usec / 1000 + usage.ru_stime.tv_sec * 1000 +
+          usage.ru_stime.tv_usec / 1000 >=
+      100);
     E(getrusage(99, &usage));
     // A sleep is no processor time.
     times(&before);

@@ -50,7 +50,8 @@ int main(void) {
         _exit(33);
     }
     V(waitid(P_PID, one, &info, WEXITED | WNOWAIT));
-    say("waitid: code %d status %d pid right: %d", info.si_code, info.si_status, info.si_pid == one);
+    say("waitid: code %d status %d pid right: %d", info.si_code, info.si_status,
+        info.si_pid == one);
     V(waitid(P_ALL, 0, &info, WEXITED));
     E(waitid(P_ALL, 0, &info, WEXITED));
     return 0;
