@@ -71,6 +71,9 @@ static void drop(struct model *m, u32 slot) { // one name less
 static u64 refusals;
 
 static bool settle(err_t got, err_t want, const char *what) {
+    if (got == ERR_NOSPC && getenv("TFS_VERBOSE") != nullptr) {
+        fprintf(stderr, "%s: no space\n", what);
+    }
     refusals += got == ERR_NOSPC || got == ERR_NOMEM ? 1 : 0;
     if (got == ERR_NOSPC || got == ERR_NOMEM || got == ERR_ROFS || got == ERR_IO) {
         return false;
@@ -377,7 +380,7 @@ static void op_xattr(struct model *m) {
         }
         return;
     }
-    u32 flags = (u32)rnd(m, 3), len = some_size(m, M_XVALUE_MAX);
+    u32 flags = (u32)rnd(m, 3), len = MIN(some_size(m, M_XVALUE_MAX), M_XVALUE_MAX);
     memset(m->buf, (int)rnd(m, 256), len);
     err_t want = flags == TFS_XATTR_CREATE && in->xattr[x] != 0    ? ERR_EXIST
                  : flags == TFS_XATTR_REPLACE && in->xattr[x] == 0 ? ERR_NODATA
@@ -631,7 +634,7 @@ static void round_step(struct model *m, const struct round *r) {
         compare_past(m);
     } else if (dice < 11) {
         compare_at(m, TFS_NOW, &m->moments[m->moment_count - 1], "live");
-    } else if (dice == 11) {
+    } else if (dice == 11 || (r->allocs_fail && dice < 20)) {
         err_t err = tfs_unmount(m->fs);
         m->fs = nullptr;
         if (err != ERR_OK) {
@@ -712,7 +715,10 @@ static void model_rounds(void **state) {
         r.memtable_nodes = i % 2 == 0 ? 12 : 0;
         r.crashes = i % 4 == 1 || i % 4 == 2;
         r.allocs_fail = i % 8 == 3;
-        r.bytes = i % 5 == 4 ? MIB(8) + i * 4096 : r.bytes; // runs full
+        if (i % 5 == 4) { // runs full
+            r.bytes = MIB(8) + i * 4096;
+            r.ops = MIN((u64)9000, ops - done);
+        }
         fprintf(stderr,
                 "model: round %u, TFS_SEED=%" PRIu64
                 " (crashes %d, failing allocations %d, %" PRIu64 " MiB)\n",
