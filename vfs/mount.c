@@ -203,7 +203,8 @@ static err_t detach(struct mount *m, u32 expected) REQUIRES(lc_vfs_mounts) {
         return ERR_BUSY; // the root
     }
     name_purge();
-    if (name_references(m->covers_name) > expected) {
+    if (name_references(m->covers_name) > expected ||
+        (!m->bind && m->ops != nullptr && m->ops->busy != nullptr && m->ops->busy(m))) {
         return ERR_BUSY;
     }
     m->covers->covered_by = nullptr;

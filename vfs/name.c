@@ -26,6 +26,7 @@ struct name_entry {
     u32 refs;
     u32 hash;
     bool hashed, deleted;
+    bool verify; // see NAME_VERIFY
     u16 len;
     struct name_entry *parent; // null: root
     struct vnode *dir;
@@ -215,7 +216,7 @@ enum name_result name_find(const struct path *dir, const struct path_part *part,
     u32 hash = hash_name(dir->vnode, part->bytes, part->len);
     GUARD(name_cache, &cache);
     struct name_entry *e = find_locked(dir, hash, part);
-    if (e == nullptr) {
+    if (e == nullptr || e->verify) {
         return NAME_MISS;
     }
     if (e->vnode == nullptr) {
@@ -239,12 +240,24 @@ static void insert(struct name_entry *e, const struct path *dir, const struct pa
     rehash(e);
 }
 
-err_t name_add(const struct path *dir, const struct path_part *part, struct vnode *v, bool cached,
-               struct path *out) {
-    struct name_entry *e;
-    if (out == nullptr && !cached) {
-        return ERR_OK;
+// An entry that says the same already, for a name that has to be asked for each time.
+static bool find_same(const struct path *dir, const struct path_part *part, struct vnode *v,
+                      struct path *out) {
+    u32 hash = hash_name(dir->vnode, part->bytes, part->len);
+    GUARD(name_cache, &cache);
+    struct name_entry *e = find_locked(dir, hash, part);
+    if (e == nullptr || e->vnode != v) {
+        return false;
     }
+    get_locked(e);
+    vnode_get(v);
+    *out = (struct path){v, e};
+    return true;
+}
+
+static err_t make_entry(const struct path *dir, const struct path_part *part, struct vnode *v,
+                        struct name_entry **out) {
+    struct name_entry *e;
     TRY(heap_new(&e));
     err_t err = copy_name(e, part);
     if (err != ERR_OK) {
@@ -260,11 +273,26 @@ err_t name_add(const struct path *dir, const struct path_part *part, struct vnod
     if (v != nullptr) {
         vnode_get(v);
     }
+    *out = e;
+    return ERR_OK;
+}
+
+err_t name_add(const struct path *dir, const struct path_part *part, struct vnode *v,
+               enum name_keep keep, struct path *out) {
+    if (out == nullptr && keep != NAME_KEEP) {
+        return ERR_OK;
+    }
+    if (keep == NAME_VERIFY && find_same(dir, part, v, out)) {
+        return ERR_OK;
+    }
+    struct name_entry *e;
+    TRY(make_entry(dir, part, v, &e));
+    e->verify = keep == NAME_VERIFY;
     struct list victims = LIST_INIT(victims);
     name_cache_lock(&cache);
     get_locked(e->parent);
     e->refs = 1;
-    if (cached) {
+    if (keep != NAME_FORGET) {
         insert(e, dir, part, &victims);
     }
     if (out != nullptr) {

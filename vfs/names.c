@@ -39,7 +39,7 @@ static err_t check_new(struct walk *w, const struct path_part *part, bool direct
 static void added(struct walk *w, const struct path_part *part, struct vnode *v) {
     struct vnode *dir = w->cur.vnode;
     name_forget(dir, part->bytes, part->len, false);
-    (void)name_add(&w->cur, part, v, (dir->flags & VNODE_NO_NAME_CACHE) == 0, nullptr); // a help
+    (void)name_add(&w->cur, part, v, walk_keep_new(dir), nullptr); // a help
     vnode_put(v);
 }
 

@@ -129,7 +129,7 @@ static err_t find_or_create(struct walk *w, const struct path_part *part, u32 mo
     struct vnode *v;
     TRY(dir->ops->create(dir, part->bytes, part->len, &init, &v));
     name_forget(dir, part->bytes, part->len, false);
-    err = name_add(&w->cur, part, v, (dir->flags & VNODE_NO_NAME_CACHE) == 0, out);
+    err = name_add(&w->cur, part, v, walk_keep_new(dir), out);
     vnode_put(v);
     *created = true;
     return err;
@@ -191,7 +191,7 @@ static err_t open_nameless(const struct walk_base *b, const char *path, u32 flag
         char name[32];
         size_t len = text_format(name, sizeof name, "#%lu", v->ino);
         struct path_part part = {.bytes = name, .len = len};
-        err = name_add(&dir, &part, v, false, &p);
+        err = name_add(&dir, &part, v, NAME_FORGET, &p);
     }
     if (err == ERR_OK) {
         err = open_found(&p, flags & ~(u32)O_TMPFILE, b->cred, true, out);

@@ -21,12 +21,19 @@ void name_get(struct name_entry *e);
 void name_put(struct name_entry *e); // null is fine; may sleep
 struct name_entry *name_parent_get(struct name_entry *e,
                                    struct vnode **dir); // null at the root; both with references
-// HIT: *out has references. Does not sleep.
+// HIT: *out has references. Does not sleep. Entries kept with NAME_VERIFY are a MISS.
 enum name_result name_find(const struct path *dir, const struct path_part *part, struct path *out);
-// Remembers that `part` in dir is v (reference taken), or with v null that there is nothing. The
-// directory is locked. cached false: the entry only serves *out. out may be null.
-err_t name_add(const struct path *dir, const struct path_part *part, struct vnode *v, bool cached,
-               struct path *out);
+// What the cache may do with an answer of the file system.
+enum name_keep : u8 {
+    NAME_KEEP,
+    NAME_VERIFY, // may mean something else next time: ask, but for the same vnode use the same
+                 // entry
+    NAME_FORGET, // the entry only serves the one who asked
+};
+// Remembers that `part` in dir is v (reference taken), or with v null that there is nothing.
+// The directory is locked. out may be null.
+err_t name_add(const struct path *dir, const struct path_part *part, struct vnode *v,
+               enum name_keep keep, struct path *out);
 // Forgets part in dir, negative entries too. gone: entries in use are shown as deleted.
 void name_forget(struct vnode *dir, const char *name, size_t len, bool gone);
 struct name_move {
@@ -58,6 +65,7 @@ err_t walk_to_last(struct walk *w, struct path_part *part);
 err_t walk_child(struct walk *w, const struct path_part *part, struct path *out);
 // Same with the directory already locked by the caller; does not cross mounts.
 err_t walk_child_locked(const struct path *dir, const struct path_part *part, struct path *out);
+enum name_keep walk_keep_new(const struct vnode *dir); // for a name just made
 err_t walk_dot_dot(struct walk *w);
 err_t walk_follow(struct walk *w,
                   const struct path *link); // link is in w->cur; puts nothing of link

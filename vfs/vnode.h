@@ -93,6 +93,7 @@ struct mount_ops {
     err_t (*statfs)(struct mount *m, struct statfs_info *out);
     err_t (*sync)(struct mount *m);          // everything durable
     err_t (*unmount)(struct mount *m);       // after the last vnode is gone
+    bool (*busy)(struct mount *m);           // unmounting would have to wait for somebody; may be null
     void (*detached)(struct mount *m);       // before: nobody can reach it any more, the root is still there; may be null
 };
 enum mount_flags : u32 { MOUNT_RDONLY = 1, MOUNT_NOSUID = 2, MOUNT_NODEV = 4, MOUNT_NOEXEC = 8 };

@@ -53,18 +53,20 @@ err_t walk_dot_dot(struct walk *w) {
     return ERR_OK;
 }
 
-// What may be remembered: not the way from the present into the past, whose moment may be relative,
-// and not that a name with a moment is absent, which another moment may change.
-static bool may_cache(const struct vnode *dir, const struct path_part *part,
-                      const struct vnode *v) {
+// What may be remembered. On the way from the present into the past the moment may be relative, so
+// the next one has to ask again; and that a name with a moment is absent may change with the next
+// moment.
+static enum name_keep may_keep(const struct vnode *dir, const struct path_part *part,
+                               const struct vnode *v) {
+    bool dir_past = (dir->flags & VNODE_PAST) != 0;
     if ((dir->flags & VNODE_NO_NAME_CACHE) != 0) {
-        return false;
+        return dir_past && v != nullptr ? NAME_VERIFY : NAME_FORGET;
     }
     if (v != nullptr) {
-        return (v->flags & VNODE_PAST) == 0 || (dir->flags & VNODE_PAST) != 0;
+        return (v->flags & VNODE_PAST) == 0 || dir_past ? NAME_KEEP : NAME_VERIFY;
     }
     size_t at;
-    return !path_split_moment(part->bytes, part->len, &at);
+    return path_split_moment(part->bytes, part->len, &at) ? NAME_FORGET : NAME_KEEP;
 }
 
 err_t walk_child_locked(const struct path *dir, const struct path_part *part, struct path *out) {
@@ -79,12 +81,13 @@ err_t walk_child_locked(const struct path *dir, const struct path_part *part, st
     }
     err_t err = ops->lookup(dir->vnode, part->bytes, part->len, &v);
     if (err != ERR_OK) {
-        if (err == ERR_NOENT && may_cache(dir->vnode, part, nullptr)) {
-            (void)name_add(dir, part, nullptr, true, nullptr); // only a help
+        if (err == ERR_NOENT) {
+            (void)name_add(dir, part, nullptr, may_keep(dir->vnode, part, nullptr),
+                           nullptr); // a help
         }
         return err;
     }
-    err = name_add(dir, part, v, may_cache(dir->vnode, part, v), out);
+    err = name_add(dir, part, v, may_keep(dir->vnode, part, v), out);
     vnode_put(v);
     return err;
 }
@@ -102,6 +105,10 @@ err_t walk_child(struct walk *w, const struct path_part *part, struct path *out)
     }
     mount_cross(out);
     return ERR_OK;
+}
+
+enum name_keep walk_keep_new(const struct vnode *dir) {
+    return (dir->flags & VNODE_NO_NAME_CACHE) == 0 ? NAME_KEEP : NAME_FORGET;
 }
 
 static err_t read_link(struct walk *w, struct vnode *link, char *text) {

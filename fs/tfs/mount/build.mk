@@ -1,0 +1,1 @@
+src := env.c volume.c node.c data.c names.c attr.c past.c
