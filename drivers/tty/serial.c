@@ -38,7 +38,7 @@ enum uart_bits : u8 {
     LINE_DIVISOR = 0x80,
     LINE_8N1 = 3,
     MODEM_ON = 0x0b,
-    MODEM_LOOP = 0x1e,
+    MODEM_LOOP = 0x1a,
     FIFO_ON = 0x47, // receive trigger at 4 bytes
 };
 constexpr u32 LINES = 4, FIFO_BYTES = 16, RING_BYTES = 4096, RECEIVE_MAX = 256, SPIN_MAX = 200000;
