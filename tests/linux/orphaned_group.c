@@ -24,11 +24,9 @@ int main(void) {
                 while (hup_at == 0 || cont_at == 0) {
                     sleep_ms(1);
                 }
-                say("job got HUP and CONT");
                 // An orphaned group is not stopped by the terminal's signals.
                 raise(SIGTSTP);
-                say("job was not stopped by TSTP");
-                MUST(write(up[1], "x", 1));
+                MUST(write(up[1], "not stopped", 11));
                 _exit(0);
             }
             int status;
@@ -39,8 +37,9 @@ int main(void) {
         int status;
         MUST(waitpid(shell, &status, 0));
         say_status("shell", status);
-        char c;
-        MUST(read(up[0], &c, 1));
+        char text[16] = "";
+        MUST(read(up[0], text, 15));
+        say("job got HUP and CONT and was %s by TSTP", text);
         _exit(0);
     }
     reap("leader", leader);
