@@ -25,7 +25,7 @@ void phys_init(const struct boot_info *boot); // takes usable memory; LOADER mem
 // Frees LOADER memory but for page tables in use, the boot stack, modules and *boot itself.
 void phys_free_boot(const struct boot_info *boot);
 void phys_free_range(struct pa start, u64 bytes); // whole pages inside: a module that was consumed
-void phys_init_cpu(u32 cpu_idx); // on that CPU
+void phys_init_cpu(u32 cpu_idx); // on that CPU // on that CPU
 
 enum page_alloc_flags : u32 { PAGE_ZERO = 1, PAGE_ATOMIC = 2, PAGE_BELOW_4G = 4 }; // ATOMIC: never reclaims or sleeps
 err_t page_alloc(u32 order, u32 flags, struct page **out); // ERR_NOMEM; one reference. Any context with PAGE_ATOMIC
