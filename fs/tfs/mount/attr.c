@@ -21,7 +21,7 @@ static err_t set_size(struct tfs_node *n, u64 bytes) {
 }
 
 err_t tfs_op_setattr(struct vnode *v, u32 mask, const struct vattr *a) {
-    struct tfs_node *n = tfs_node_of(v);
+    struct tfs_node *n = tfs_vnode_of(v);
     if ((mask & VATTR_SIZE) != 0) {
         TRY(set_size(n, a->size));
         n->touched_ns = 0; // the truncation's own time is newer
@@ -30,7 +30,7 @@ err_t tfs_op_setattr(struct vnode *v, u32 mask, const struct vattr *a) {
     err_t err = ERR_OK;
     if (mask != 0) {
         if (v->object != nullptr) {
-            TRY(tfs_node_flush(n));
+            TRY(tfs_vnode_flush(n));
         }
         static_assert((u32)VATTR_MODE == TFS_SET_MODE && (u32)VATTR_UID == TFS_SET_UID &&
                       (u32)VATTR_GID == TFS_SET_GID && (u32)VATTR_ATIME == TFS_SET_ATIME &&
@@ -44,12 +44,12 @@ err_t tfs_op_setattr(struct vnode *v, u32 mask, const struct vattr *a) {
                                   .ctime_ns = timespec_ns(a->ctime)};
         err = tfs_setattr(n->volume->core, n->ino, &set);
     }
-    tfs_node_changed(n);
+    tfs_vnode_changed(n);
     return err;
 }
 
 err_t tfs_op_fallocate(struct vnode *v, u32 mode, u64 offset, u64 bytes) {
-    struct tfs_node *n = tfs_node_of(v);
+    struct tfs_node *n = tfs_vnode_of(v);
     bool punch = mode == (TFS_FALLOC_PUNCH_HOLE | TFS_FALLOC_KEEP_SIZE);
     if (!punch && (mode & ~TFS_FALLOC_KEEP_SIZE) != 0) {
         return ERR_OPNOTSUPP;
@@ -57,7 +57,7 @@ err_t tfs_op_fallocate(struct vnode *v, u32 mode, u64 offset, u64 bytes) {
     if (offset + bytes > TFS_FILE_BYTES_MAX) {
         return ERR_FBIG;
     }
-    TRY(tfs_node_flush(n));
+    TRY(tfs_vnode_flush(n));
     n->generation++;
     TRY(tfs_fallocate(n->volume->core, n->ino, mode, offset, bytes));
     n->generation++;
@@ -66,7 +66,7 @@ err_t tfs_op_fallocate(struct vnode *v, u32 mode, u64 offset, u64 bytes) {
     } else if ((mode & TFS_FALLOC_KEEP_SIZE) == 0 && offset + bytes > n->object.size_bytes) {
         vm_object_truncate(&n->object, offset + bytes);
     }
-    tfs_node_changed(n);
+    tfs_vnode_changed(n);
     return ERR_OK;
 }
 
@@ -74,7 +74,7 @@ static struct tfs_name name_of(const char *name) { return tfs_name_of(name, strl
 
 err_t tfs_op_getxattr(struct vnode *v, const char *name, void *buf, size_t capacity,
                       size_t *bytes) {
-    struct tfs_node *n = tfs_node_of(v);
+    struct tfs_node *n = tfs_vnode_of(v);
     size_t got;
     struct tfs_buf to = {buf, capacity};
     TRY(tfs_xattr_get(n->volume->core, n->at, n->ino, name_of(name), to, &got));
@@ -87,17 +87,17 @@ err_t tfs_op_getxattr(struct vnode *v, const char *name, void *buf, size_t capac
 
 err_t tfs_op_setxattr(struct vnode *v, const char *name, const void *value, size_t bytes,
                       u32 flags) {
-    struct tfs_node *n = tfs_node_of(v);
+    struct tfs_node *n = tfs_vnode_of(v);
     struct tfs_bytes from = {value, bytes};
     TRY(tfs_xattr_set(n->volume->core, n->ino, name_of(name), from, flags));
-    tfs_node_changed(n);
+    tfs_vnode_changed(n);
     return ERR_OK;
 }
 
 err_t tfs_op_removexattr(struct vnode *v, const char *name) {
-    struct tfs_node *n = tfs_node_of(v);
+    struct tfs_node *n = tfs_vnode_of(v);
     TRY(tfs_xattr_remove(n->volume->core, n->ino, name_of(name)));
-    tfs_node_changed(n);
+    tfs_vnode_changed(n);
     return ERR_OK;
 }
 
@@ -118,7 +118,7 @@ static bool add_name(void *arg, struct tfs_name name, size_t value_len) {
 }
 
 err_t tfs_op_listxattr(struct vnode *v, char *buf, size_t capacity, size_t *bytes) {
-    struct tfs_node *n = tfs_node_of(v);
+    struct tfs_node *n = tfs_vnode_of(v);
     struct names l = {buf, capacity, 0};
     TRY(tfs_xattr_list(n->volume->core, n->at, n->ino, add_name, &l));
     if (capacity != 0 && l.used > capacity) {

@@ -217,14 +217,14 @@ void tfs_mark_dirty(struct tfs_node *n) {
     }
 }
 
-err_t tfs_node_flush(struct tfs_node *n) {
+err_t tfs_vnode_flush(struct tfs_node *n) {
     struct tfs_volume *vol = n->volume;
     u64 touched = n->touched_ns;
     u64 bytes = n->unflushed_bytes;
     TRY(vm_object_sync(&n->object, 0, ~(u64)0));
     n->unflushed_bytes -= bytes;
     vol->dirty_bytes -= bytes;
-    tfs_node_changed(n);
+    tfs_vnode_changed(n);
     u64 expected = touched; // unless written again since
     (void)__c11_atomic_compare_exchange_strong(&n->touched_ns, &expected, 0, __ATOMIC_ACQ_REL,
                                                __ATOMIC_RELAXED);
@@ -258,7 +258,7 @@ err_t tfs_volume_flush(struct tfs_volume *vol) {
             break;
         }
         struct vnode *v = n->vnode;
-        err_t err = tfs_node_flush(n);
+        err_t err = tfs_vnode_flush(n);
         if (err != ERR_OK) {
             first = first == ERR_OK ? err : first;
             if (!vol->stopping) {
@@ -283,7 +283,7 @@ void tfs_space_refresh(struct tfs_volume *vol) {
 // Space is promised at the time of the write, so that a full disk shows there and not as lost data
 // at close.
 err_t tfs_prepare_write(struct vnode *v, u64 offset, size_t bytes) {
-    struct tfs_volume *vol = tfs_node_of(v)->volume;
+    struct tfs_volume *vol = tfs_vnode_of(v)->volume;
     if (offset + bytes > TFS_FILE_BYTES_MAX) {
         return ERR_FBIG;
     }
@@ -307,7 +307,7 @@ err_t tfs_prepare_write(struct vnode *v, u64 offset, size_t bytes) {
 }
 
 void tfs_wrote(struct vnode *v, size_t bytes) {
-    struct tfs_node *n = tfs_node_of(v);
+    struct tfs_node *n = tfs_vnode_of(v);
     n->touched_ns = time_wall_ns();
     n->unflushed_bytes += bytes;
     n->volume->dirty_bytes += bytes;
@@ -316,11 +316,11 @@ void tfs_wrote(struct vnode *v, size_t bytes) {
 }
 
 void tfs_close(struct vnode *v, struct file *f) {
-    struct tfs_node *n = tfs_node_of(v);
+    struct tfs_node *n = tfs_vnode_of(v);
     if (!f->written || v->object == nullptr || n->volume->failed) {
         return;
     }
-    err_t err = tfs_node_flush(n);
+    err_t err = tfs_vnode_flush(n);
     if (err == ERR_OK) {
         err = tfs_boundary(n->volume->core, n->ino, TFS_KIND_CLOSE);
     }
@@ -331,21 +331,21 @@ void tfs_close(struct vnode *v, struct file *f) {
 
 err_t tfs_sync(struct vnode *v, bool data_only) {
     unused_arg(data_only);
-    struct tfs_node *n = tfs_node_of(v);
+    struct tfs_node *n = tfs_vnode_of(v);
     if (v->object != nullptr) {
-        TRY(tfs_node_flush(n));
+        TRY(tfs_vnode_flush(n));
     }
     TRY(tfs_boundary(n->volume->core, n->ino, TFS_KIND_FSYNC));
     return tfs_commit(n->volume->core);
 }
 
 err_t tfs_seek_data(struct vnode *v, u64 offset, bool hole, u64 *out) {
-    struct tfs_node *n = tfs_node_of(v);
+    struct tfs_node *n = tfs_vnode_of(v);
     if (offset >= v->object->size_bytes) {
         return ERR_NXIO;
     }
     if (n->kind == NODE_PRESENT) {
-        TRY(tfs_node_flush(n));
+        TRY(tfs_vnode_flush(n));
     }
     return tfs_seek(n->volume->core, n->at, n->ino, offset, hole, out);
 }

@@ -78,7 +78,7 @@ struct tfs_node {            // vnode->fs
     _Atomic u64 generation;      // of the data in the core, for read-ahead
     u64 next_index;              // object lock: page that a sequential reader wants next
 };
-static inline struct tfs_node *tfs_node_of(const struct vnode *v) { return v->fs; }
+static inline struct tfs_node *tfs_vnode_of(const struct vnode *v) { return v->fs; }
 static inline struct tfs_name tfs_name_of(const char *bytes, size_t len) {
     return (struct tfs_name){bytes, len};
 }
@@ -92,19 +92,19 @@ void tfs_env_init(struct tfs_env *env, struct tfs_volume *vol);
 // ---- node.c
 extern const struct vnode_ops tfs_present_ops, tfs_past_ops, tfs_time_dir_ops;
 // The vnode of (at, ino), one reference; ERR_NOENT when the inode is not there.
-err_t tfs_node_get(struct tfs_volume *vol, enum node_kind kind, u64 at, u64 ino,
-                   struct vnode **out);
-struct vnode *tfs_node_find_live(struct tfs_volume *vol,
-                                 u64 ino); // of the present, with a reference, or null
-err_t tfs_node_attr(struct tfs_node *n, struct tfs_attr *out);
-void tfs_node_changed(struct tfs_node *n); // the core knows better now
-err_t tfs_node_getattr(struct vnode *v, struct vattr *out);
-void tfs_node_inactive(struct vnode *v);
+err_t tfs_vnode_get(struct tfs_volume *vol, enum node_kind kind, u64 at, u64 ino,
+                    struct vnode **out);
+struct vnode *tfs_vnode_find_live(struct tfs_volume *vol,
+                                  u64 ino); // of the present, with a reference, or null
+err_t tfs_vnode_attr(struct tfs_node *n, struct tfs_attr *out);
+void tfs_vnode_changed(struct tfs_node *n); // the core knows better now
+err_t tfs_vnode_getattr(struct vnode *v, struct vattr *out);
+void tfs_vnode_inactive(struct vnode *v);
 
 // ---- data.c
 extern const struct vm_object_ops tfs_object_ops, tfs_past_object_ops;
 void tfs_mark_dirty(struct tfs_node *n);
-err_t tfs_node_flush(struct tfs_node *n);       // cached data -> core
+err_t tfs_vnode_flush(struct tfs_node *n);      // cached data -> core
 err_t tfs_volume_flush(struct tfs_volume *vol); // of all nodes
 void tfs_read_ahead_forget(struct tfs_node *n);
 err_t tfs_prepare_write(struct vnode *v, u64 offset, size_t bytes);

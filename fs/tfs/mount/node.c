@@ -42,7 +42,7 @@ static enum found find_live(struct tfs_volume *vol, enum node_kind kind, u64 at,
     return FOUND_LIVE;
 }
 
-struct vnode *tfs_node_find_live(struct tfs_volume *vol, u64 ino) {
+struct vnode *tfs_vnode_find_live(struct tfs_volume *vol, u64 ino) {
     struct vnode *v = nullptr;
     u64 seen;
     return find_live(vol, NODE_PRESENT, TFS_NOW, ino, &v, &seen) == FOUND_LIVE ? v : nullptr;
@@ -130,8 +130,8 @@ static void discard(struct tfs_node *n) {
     }
 }
 
-err_t tfs_node_get(struct tfs_volume *vol, enum node_kind kind, u64 at, u64 ino,
-                   struct vnode **out) {
+err_t tfs_vnode_get(struct tfs_volume *vol, enum node_kind kind, u64 at, u64 ino,
+                    struct vnode **out) {
     for (;;) {
         u64 seen;
         enum found found = find_live(vol, kind, at, ino, out, &seen);
@@ -178,7 +178,7 @@ static void keep_attr(struct tfs_node *n, const struct tfs_attr *a, u64 changes)
     }
 }
 
-err_t tfs_node_attr(struct tfs_node *n, struct tfs_attr *out) {
+err_t tfs_vnode_attr(struct tfs_node *n, struct tfs_attr *out) {
     u64 changes;
     if (!copy_attr(n, out, &changes)) {
         TRY(tfs_getattr(n->volume->core, n->at, n->ino, out));
@@ -187,16 +187,16 @@ err_t tfs_node_attr(struct tfs_node *n, struct tfs_attr *out) {
     return ERR_OK;
 }
 
-void tfs_node_changed(struct tfs_node *n) {
+void tfs_vnode_changed(struct tfs_node *n) {
     GUARD(vnode_table, n->volume);
     n->attr_valid = false;
     n->attr_changes++;
 }
 
-err_t tfs_node_getattr(struct vnode *v, struct vattr *out) {
-    struct tfs_node *n = tfs_node_of(v);
+err_t tfs_vnode_getattr(struct vnode *v, struct vattr *out) {
+    struct tfs_node *n = tfs_vnode_of(v);
     struct tfs_attr a;
-    TRY(tfs_node_attr(n, &a));
+    TRY(tfs_vnode_attr(n, &a));
     u64 touched = n->touched_ns;
     if (touched != 0) {
         a.mtime_ns = a.ctime_ns = touched;
@@ -228,16 +228,16 @@ static void leave_table(struct tfs_node *n) {
     waitq_wake_all(&vol->gone);
 }
 
-void tfs_node_inactive(struct vnode *v) {
-    struct tfs_node *n = tfs_node_of(v);
+void tfs_vnode_inactive(struct vnode *v) {
+    struct tfs_node *n = tfs_vnode_of(v);
     if (n == nullptr) {
         return; // never was in the table
     }
     if (n->kind == NODE_PRESENT) {
         struct tfs_attr a;
-        bool has_name = tfs_node_attr(n, &a) != ERR_OK || a.nlink != 0;
+        bool has_name = tfs_vnode_attr(n, &a) != ERR_OK || a.nlink != 0;
         if (v->object != nullptr && has_name) {
-            err_t err = tfs_node_flush(n);
+            err_t err = tfs_vnode_flush(n);
             if (err != ERR_OK) {
                 tfs_complain(n->volume, "data lost", n->ino, err);
             }
@@ -274,7 +274,7 @@ const struct vnode_ops tfs_present_ops = {
     .rename = tfs_op_rename,
     .readlink = tfs_op_readlink,
     .readdir = tfs_op_readdir,
-    .getattr = tfs_node_getattr,
+    .getattr = tfs_vnode_getattr,
     .setattr = tfs_op_setattr,
     .close = tfs_close,
     .sync = tfs_sync,
@@ -284,7 +284,7 @@ const struct vnode_ops tfs_present_ops = {
     .setxattr = tfs_op_setxattr,
     .removexattr = tfs_op_removexattr,
     .listxattr = tfs_op_listxattr,
-    .inactive = tfs_node_inactive,
+    .inactive = tfs_vnode_inactive,
     .prepare_write = tfs_prepare_write,
     .wrote = tfs_wrote,
     .tmpfile = tfs_op_tmpfile,
@@ -295,19 +295,19 @@ const struct vnode_ops tfs_past_ops = {
     .lookup = tfs_op_lookup,
     .readlink = tfs_op_readlink,
     .readdir = tfs_op_readdir,
-    .getattr = tfs_node_getattr,
+    .getattr = tfs_vnode_getattr,
     .setattr = sealed_setattr,
     .seek = tfs_seek_data,
     .getxattr = tfs_op_getxattr,
     .listxattr = tfs_op_listxattr,
-    .inactive = tfs_node_inactive,
+    .inactive = tfs_vnode_inactive,
     .permission = tfs_past_permission,
 };
 
 const struct vnode_ops tfs_time_dir_ops = {
     .lookup = tfs_time_dir_lookup,
     .readdir = tfs_time_dir_readdir,
-    .getattr = tfs_node_getattr,
+    .getattr = tfs_vnode_getattr,
     .setattr = sealed_setattr,
-    .inactive = tfs_node_inactive,
+    .inactive = tfs_vnode_inactive,
 };

@@ -50,12 +50,12 @@ err_t tfs_moment_of(struct tfs_volume *vol, const char *text, size_t len, u64 *a
 }
 
 static err_t past_node(struct tfs_volume *vol, u64 at, u64 ino, struct vnode **out) {
-    return as_absent(tfs_node_get(vol, NODE_PAST, at, ino, out));
+    return as_absent(tfs_vnode_get(vol, NODE_PAST, at, ino, out));
 }
 
 err_t tfs_past_lookup(struct tfs_node *dir, const char *name, size_t len, struct vnode **out) {
     if (len == 5 && memcmp(name, ".time", 5) == 0) {
-        return tfs_node_get(dir->volume, NODE_TIME_DIR, TFS_NOW, dir->ino, out);
+        return tfs_vnode_get(dir->volume, NODE_TIME_DIR, TFS_NOW, dir->ino, out);
     }
     size_t split;
     if (!path_split_moment(name, len, &split)) {
@@ -69,7 +69,7 @@ err_t tfs_past_lookup(struct tfs_node *dir, const char *name, size_t len, struct
 }
 
 err_t tfs_time_dir_lookup(struct vnode *dir, const char *name, size_t len, struct vnode **out) {
-    struct tfs_node *d = tfs_node_of(dir);
+    struct tfs_node *d = tfs_vnode_of(dir);
     u64 at;
     TRY(tfs_moment_of(d->volume, name, len, &at));
     return past_node(d->volume, at, d->ino, out);
@@ -79,9 +79,9 @@ err_t tfs_past_permission(struct vnode *v, const struct cred *cred, u32 rwx) {
     if (cred->fsuid == 0 && (v->type == VNODE_DIR || (rwx & 1) == 0)) {
         return ERR_OK;
     }
-    struct tfs_node *n = tfs_node_of(v);
+    struct tfs_node *n = tfs_vnode_of(v);
     struct vattr then;
-    TRY(tfs_node_getattr(v, &then));
+    TRY(tfs_vnode_getattr(v, &then));
     TRY(vfs_permission_by_mode(&then, cred, rwx));
     struct tfs_attr now;
     err_t err = tfs_getattr(n->volume->core, TFS_NOW, n->ino, &now);
@@ -110,7 +110,7 @@ static bool note_moment(void *arg, const struct tfs_moment *m) {
 }
 
 err_t tfs_time_dir_readdir(struct vnode *dir, u64 cookie, struct dir_sink *sink) {
-    struct tfs_node *d = tfs_node_of(dir);
+    struct tfs_node *d = tfs_vnode_of(dir);
     struct moments *l;
     TRY(heap_new(&l));
     err_t err =

@@ -163,7 +163,7 @@ static err_t start(struct tfs_volume *vol, struct mount *m) {
     m->fs = vol;
     m->dev = vol->device->number;
     vol->mount = m;
-    TRY(tfs_node_get(vol, NODE_PRESENT, TFS_NOW, TFS_ROOT_INO, &m->root));
+    TRY(tfs_vnode_get(vol, NODE_PRESENT, TFS_NOW, TFS_ROOT_INO, &m->root));
     if (vol->read_only) {
         return ERR_OK;
     }
@@ -228,7 +228,7 @@ static struct tfs_volume *volume_find(const struct block_device *d) {
 static err_t mount_past(struct tfs_volume *vol, const char *time, size_t len, struct mount *m) {
     u64 at;
     TRY(tfs_moment_of(vol, time, len, &at));
-    TRY(tfs_node_get(vol, NODE_PAST, at, TFS_ROOT_INO, &m->root));
+    TRY(tfs_vnode_get(vol, NODE_PAST, at, TFS_ROOT_INO, &m->root));
     m->ops = vol->mount->ops;
     m->fs = vol;
     m->dev = tfs_moment_dev(vol, at);
