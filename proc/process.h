@@ -329,8 +329,6 @@ void trace_drop(struct process *p);
 
 void proc_print(const struct process *p, struct text *t);
 
-extern char proc_hostname[65]; // /proc/sys/kernel/hostname
-
 // ---- power (set by kernel/init): called by reboot(2) after vfs_shutdown
 extern void (*proc_power_off)(void);
 extern void (*proc_restart)(void);

@@ -16,7 +16,6 @@ struct pid_slot {
 static struct pid_slot *chunks[PROC_PID_MAX / SLOTS_PER_CHUNK];
 struct proc_table proc_table = {.all = LIST_INIT(proc_table.all)};
 const struct exec_layer *proc_linux_layer;
-char proc_hostname[65] = "hornet";
 void (*proc_power_off)(void);
 void (*proc_restart)(void);
 void (*proc_halt)(void);

@@ -4,42 +4,34 @@
 #include <arch/x86_64/cpu.h>
 #include <kernel/base/entropy.h>
 #include <mm/phys/page.h>
+#include <proc/uts.h>
 
 // ---- names
 
-static struct {
-    struct spinlock lock;
-    char host[65], domain[65];
-} names = {.host = "hornet", .domain = "(none)"};
-
 i64 linux_uname(struct trap_frame *f) {
-    struct linux_utsname u = {.sysname = "Linux", .release = "6.1.0-hornet", .version = "#1 SMP PREEMPT Hornet", .machine = "x86_64"};
-    spin_lock(&names.lock, &lc_signals);
-    memcpy(u.nodename, names.host, sizeof(u.nodename));
-    memcpy(u.domainname, names.domain, sizeof(u.domainname));
-    spin_unlock(&names.lock, &lc_signals);
+    struct linux_utsname u = {};
+    (void)text_copy(u.sysname, sizeof(u.sysname), uts_sysname);
+    (void)text_copy(u.release, sizeof(u.release), uts_release);
+    (void)text_copy(u.version, sizeof(u.version), uts_version);
+    (void)text_copy(u.machine, sizeof(u.machine), uts_machine);
+    uts_get(UTS_HOST, u.nodename);
+    uts_get(UTS_DOMAIN, u.domainname);
     return copy_out(user(arg0(f)), &u, sizeof(u));
 }
 
-static i64 set_name(struct trap_frame *f, char *to) {
-    char name[65] = {};
+static i64 set_name(struct trap_frame *f, enum uts_name which) {
+    char name[UTS_BYTES] = {};
     if (!cred_is_root(cred_now())) {
         return ERR_PERM;
     }
-    if (arg1(f) > 64) {
+    if (arg1(f) >= UTS_BYTES) {
         return ERR_INVAL;
     }
     PASS(copy_in(name, user(arg0(f)), arg1(f)));
-    spin_lock(&names.lock, &lc_signals);
-    memcpy(to, name, sizeof(name));
-    spin_unlock(&names.lock, &lc_signals);
-    if (to == names.host) {
-        (void)text_copy(proc_hostname, sizeof(proc_hostname), name);
-    }
-    return 0;
+    return uts_set(which, name, arg1(f));
 }
-i64 linux_sethostname(struct trap_frame *f) { return set_name(f, names.host); }
-i64 linux_setdomainname(struct trap_frame *f) { return set_name(f, names.domain); }
+i64 linux_sethostname(struct trap_frame *f) { return set_name(f, UTS_HOST); }
+i64 linux_setdomainname(struct trap_frame *f) { return set_name(f, UTS_DOMAIN); }
 
 i64 linux_sysinfo(struct trap_frame *f) {
     struct phys_stats m;
