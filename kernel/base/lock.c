@@ -25,10 +25,12 @@ void lock_check_note(void *lock, struct lock_class *c, u64 site) {
         return;
     }
     assert_lt(held->count, LOCK_HELD_MAX);
+    cpu_irq_off(); // An interrupt's own locks use the same list.
     held->at[held->count].lock = lock;
     held->at[held->count].cls = c;
     held->at[held->count].site = site;
     held->count++;
+    cpu_irq_restore();
 }
 
 void lock_check_acquire(void *lock, struct lock_class *c, u64 site, bool same_class_allowed) {
@@ -51,12 +53,14 @@ void lock_check_release(void *lock, struct lock_class *c) {
     if (held == nullptr || lock_check_off) {
         return;
     }
+    cpu_irq_off();
     for (u32 i = held->count; i-- > 0;) {
         if (held->at[i].lock == lock) {
             for (u32 j = i; j + 1 < held->count; j++) {
                 held->at[j] = held->at[j + 1];
             }
             held->count--;
+            cpu_irq_restore();
             return;
         }
     }
