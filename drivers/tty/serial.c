@@ -38,6 +38,8 @@ enum uart_bits : u8 {
     LINE_DIVISOR = 0x80,
     LINE_8N1 = 3,
     MODEM_ON = 0x0b,
+    MODEM_BUSY = 0x09, // without RTS
+
     MODEM_LOOP = 0x1a,
     FIFO_ON = 0x47, // receive trigger at 4 bytes
 };
@@ -53,6 +55,7 @@ struct uart {
     bool polled;
     u32 head, tail GUARDED_BY(lc_console); // ring: tail <= head <= tail + RING_BYTES
     bool sending GUARDED_BY(lc_console);   // the transmit interrupt is on
+    bool throttled GUARDED_BY(lc_console); // received bytes stay in the FIFO: tty_input has no room
     char ring[RING_BYTES] GUARDED_BY(lc_console);
     struct timer timer;
     struct log_console log;
@@ -68,11 +71,16 @@ static void put(const struct uart *u, enum uart_register r, u8 v) {
 
 // ---- sending
 
-static void irq_enable(struct uart *u, bool sending) REQUIRES(lc_console) {
-    if (u->sending != sending) {
-        u->sending = sending;
-        put(u, IRQ_ENABLE, (u8)(IRQ_RECEIVED | IRQ_LINE | (sending ? IRQ_SENT : 0)));
+static void irq_enable(struct uart *u, bool sending, bool throttled) REQUIRES(lc_console) {
+    if (u->throttled != throttled) {
+        put(u, MODEM, throttled ? MODEM_BUSY : MODEM_ON);
     }
+    if ((u->sending != sending || u->throttled != throttled) && !u->polled) {
+        u32 receiving = throttled ? 0 : IRQ_RECEIVED | IRQ_LINE;
+        put(u, IRQ_ENABLE, (u8)(receiving | (sending ? IRQ_SENT : 0)));
+    }
+    u->sending = sending;
+    u->throttled = throttled;
 }
 
 // Fills the FIFO when it is empty.
@@ -82,7 +90,7 @@ static void send(struct uart *u) REQUIRES(lc_console) {
             put(u, DATA, (u8)u->ring[u->tail++ % RING_BYTES]);
         }
     }
-    irq_enable(u, u->head != u->tail && !u->polled);
+    irq_enable(u, u->head != u->tail, u->throttled);
 }
 
 static void uart_write(struct tty *t, const char *bytes, size_t n) {
@@ -115,9 +123,9 @@ static void uart_flush(struct tty *t) {
 
 // ---- receiving
 
-static u32 receive(struct uart *u, char *out) REQUIRES(lc_console) {
+static u32 receive(struct uart *u, char *out, size_t room) REQUIRES(lc_console) {
     u32 n = 0;
-    for (u32 i = 0; i < RECEIVE_MAX; i++) {
+    for (u32 i = 0; i < RECEIVE_MAX && n < room; i++) {
         u8 status = get(u, STATUS);
         if ((status & STATUS_DATA) == 0) {
             break;
@@ -130,11 +138,33 @@ static u32 receive(struct uart *u, char *out) REQUIRES(lc_console) {
     return n;
 }
 
+// Received bytes stay in the FIFO while nobody takes them. The question is asked again after the
+// interrupt is off: room that came in between would otherwise go unnoticed.
+static void throttle(struct uart *u) {
+    console_lock(u);
+    irq_enable(u, u->sending, true);
+    console_unlock(u);
+    if (tty_input_room(u->tty) > 0) {
+        GUARD(console, u);
+        irq_enable(u, u->sending, false);
+    }
+}
+
+static void uart_resume(struct tty *t) {
+    struct uart *u = t->driver;
+    GUARD(console, u);
+    irq_enable(u, u->sending, false); // what waits in the FIFO interrupts at once
+}
+
 static void uart_turn(struct uart *u) {
     char received[RECEIVE_MAX];
+    size_t room = tty_input_room(u->tty);
+    if (room == 0) {
+        throttle(u);
+    }
     console_lock(u);
     u32 before = u->head - u->tail;
-    u32 n = receive(u, received);
+    u32 n = receive(u, received, room);
     send(u);
     u32 after = u->head - u->tail;
     console_unlock(u);
@@ -200,6 +230,7 @@ static const struct tty_hw uart_hw = {
     .pending = uart_pending,
     .flush = uart_flush,
     .set_termios = uart_set_termios,
+    .resume = uart_resume,
 };
 
 // ---- the kernel log

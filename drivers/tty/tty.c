@@ -64,6 +64,25 @@ void tty_input(struct tty *t, const char *bytes, size_t n) {
     tty_kick();
 }
 
+size_t tty_input_room(struct tty *t) {
+    struct tty_state *s = tty_state(t);
+    GUARD(tty_input, t);
+    size_t room = TTY_RAW_BYTES - (s->raw_head - s->raw_tail);
+    s->refused = s->refused || room == 0;
+    return room;
+}
+
+static void resume_input(struct tty *t) {
+    struct tty_state *s = tty_state(t);
+    tty_input_lock(t);
+    bool resume = s->refused && s->raw_head - s->raw_tail <= TTY_RAW_BYTES / 2;
+    s->refused = s->refused && !resume;
+    tty_input_unlock(t);
+    if (resume && t->hw->resume != nullptr) {
+        t->hw->resume(t);
+    }
+}
+
 void tty_output_ready(struct tty *t) { waitq_wake_all(&tty_state(t)->writers); }
 
 // Moves raw bytes through the line discipline; returns the signals typed.
@@ -110,6 +129,7 @@ static void terminal_thread(void *unused) {
         kicked = false;
         for (struct tty *t = all; t != nullptr; t = tty_state(t)->next) {
             u32 signals = process(t);
+            resume_input(t);
             if (signals != 0) {
                 tty_signal_foreground(t, signals);
             }

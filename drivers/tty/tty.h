@@ -17,13 +17,15 @@ struct tty;
 // pending     | not held | thread             | bytes not sent yet; null: 0
 // flush       | held     | thread             | throw pending output away; may be null
 // set_termios | held     | thread             | may be null
-// When room grows or pending shrinks to 0 the driver calls tty_output_ready.
+// resume      | not held | thread             | tty_input_room said 0 before; now there is room.
+// Null: never asks When room grows or pending shrinks to 0 the driver calls tty_output_ready.
 struct tty_hw {
     void (*write)(struct tty *t, const char *bytes, size_t n);
     size_t (*room)(struct tty *t);
     size_t (*pending)(struct tty *t);
     void (*flush)(struct tty *t);
     void (*set_termios)(struct tty *t, const struct tty_termios *tio);
+    void (*resume)(struct tty *t);
 };
 
 // Job control needs processes, which are above: proc fills these in at start. Called without
@@ -59,7 +61,9 @@ DECLARE_MUTEX_CLASS(tty, struct tty, lock)
 err_t tty_create(const char *name, u32 major, u32 minor, const struct tty_hw *hw, void *driver,
                  struct tty **out);
 void tty_input(struct tty *t, const char *bytes,
-               size_t n);             // any context; locks below tty_input may not be held
+               size_t n); // any context; locks below tty_input may not be held
+size_t
+tty_input_room(struct tty *t); // bytes tty_input takes without loss; 0: resume is called later
 void tty_output_ready(struct tty *t); // any context
 void tty_hangup(struct tty *t);       // reads end, writes fail until the next open; SIGHUP to the
                                       // foreground group. Sleeps

@@ -23,6 +23,7 @@ struct tty_state {          // struct tty.line
     struct waitq writers;   // room, output restarted or drained, hang-up
     _Atomic u32 available;  // line_available, for conditions
     _Atomic bool stopped;   // mirrors core.stopped
+    bool refused;           // tty_input lock: the hardware waits for room
     u32 raw_head, raw_tail; // tty_input lock
     u8 raw[TTY_RAW_BYTES];  // tty_input lock
     _Atomic u64 lost;       // bytes that found raw full

@@ -87,6 +87,7 @@ static void flush_input(struct tty *t) {
     tty_input_lock(t); // what was typed but not looked at goes too
     s->raw_tail = s->raw_head;
     tty_input_unlock(t);
+    tty_kick(); // the hardware may wait for room
 }
 
 static err_t flush(struct tty *t, u64 which) {
