@@ -1,2 +1,2 @@
 src := host_env.c mktfs_dir.c mktfs_tar.c
-bin := mktfs tfsck
+bin := mktfs tfsck tfsdump

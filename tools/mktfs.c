@@ -112,7 +112,7 @@ static bool parse(int argc, char **argv, struct options *o) {
 
 static bool fill(const struct tfs_env *env, struct options *o) {
     struct tfs *fs;
-    struct tfs_mount_opts opts = {.cache_bytes = MIB(64)};
+    struct tfs_mount_opts opts = {.cache_bytes = MIB(64), .bulk = true};
     err_t err = tfs_mount(env, &opts, &fs);
     if (err != ERR_OK) {
         return import_failed("the new volume", err);

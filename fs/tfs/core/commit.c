@@ -191,7 +191,7 @@ err_t tfs_op_end(struct tfs *fs, err_t err, enum tfs_kind kind, u64 ino) {
         fs->seq--; // nothing happened: the number is free again
         return err;
     }
-    if (err == ERR_OK && kind != KIND_NONE) {
+    if (err == ERR_OK && kind != KIND_NONE && !fs->bulk) {
         err = tfs_entry_add(fs, kind, ino);
     }
     if (err != ERR_OK && fs->failed == ERR_OK) {

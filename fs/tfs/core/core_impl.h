@@ -110,6 +110,7 @@ struct tfs {
     struct tfs_env env;
     void *mutex;
     bool read_only;
+    bool bulk; // mount option
     err_t failed;
     bool touched; // the running operation changed something
     bool changed; // something to commit

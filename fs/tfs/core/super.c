@@ -297,6 +297,7 @@ err_t tfs_mount(const struct tfs_env *env, const struct tfs_mount_opts *opts, st
     if (opts->memtable_nodes != 0) {
         fs->memtable_cap = MIN(opts->memtable_nodes, fs->memtable_cap);
     }
+    fs->bulk = opts->bulk;
     fs->read_only = opts->read_only || env->write == nullptr;
     err_t err = mount_newest(fs);
     if (err == ERR_OK && !fs->read_only) {

@@ -69,6 +69,8 @@ struct tfs_mount_opts {
     bool read_only;     // nothing is written, orphans stay
     u64 cache_bytes;    // cap of the metadata cache; 0: 4 MiB; at least 1 MiB
     u32 memtable_nodes; // history in memory becomes a run from this size on; 0: 512
+    bool
+        bulk; // for mktfs: operations make no timeline entries, only tfs_boundary and tfs_commit do
 };
 // env is copied; what it points to must live until tfs_unmount.
 // ERR_TFS_NOT_TFS: no superblock at all; ERR_TFS_VERSION; ERR_TFS_CHECKSUM: superblocks there but
