@@ -18,6 +18,7 @@
 #include <kernel/base/log.h>
 #include <kernel/base/panic.h>
 #include <kernel/sched/timer.h>
+#include <lib/error.h>
 #include <mm/phys/page.h>
 #include <proc/process.h>
 #include <vfs/path.h>
@@ -64,6 +65,16 @@ static void set_clock(void) {
 static void list_disks_and_stop(const char *why) {
     log(INIT, ERROR, "%s", why);
     wakeup_stop("no root file system: pass root=DEVICE, or make a disk with `./hornet image`");
+}
+
+static void start_terminals(void) {
+    tty_init();
+    tty_init_screen(&boot.framebuffer);
+}
+
+static void start_procfs(void) {
+    procfs_init();
+    procfs_set_modules(&boot);
 }
 
 static void mount_root(void) {
@@ -134,12 +145,12 @@ static const struct step steps[] = {
     {"tmpfs", tmpfs_init},
     {"devfs", devfs_init},
     {"tfs", tfs_mount_init},
-    {"terminals", tty_init},
+    {"terminals", start_terminals},
     {"PCI", pci_init},
     {"virtio disks", virtio_blk_init},
     {"processes", proc_init},
     {"Linux layer", linux_init},
-    {"procfs", procfs_init},
+    {"procfs", start_procfs},
     {"root file system", mount_root},
     {"first process", start_first_process},
 };

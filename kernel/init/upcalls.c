@@ -34,7 +34,7 @@ static const char *trap_name(u64 vector) {
 
 void upcall_trap(struct trap_frame *frame) {
     if (trap_from_user(frame)) {
-        process_trap(frame, 0, VM_FAULT_OK);
+        process_current()->layer->trap(frame, 0, VM_FAULT_OK);
         return;
     }
     if (!trap_fixup(frame)) {
@@ -48,7 +48,7 @@ void upcall_page_fault(struct trap_frame *frame, u64 va) {
         return;
     }
     if (trap_from_user(frame)) {
-        process_trap(frame, va, why);
+        process_current()->layer->trap(frame, va, why);
         return;
     }
     if (va >= USER_VA_END || !trap_fixup(frame)) {
