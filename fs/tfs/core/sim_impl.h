@@ -209,16 +209,18 @@ static u64 sim_rand(void *arg) { return sim_random(arg); }
 }
 
 [[maybe_unused]] static void sim_report(void *arg, const char *text) {
-    unused_arg(arg);
-    if (strncmp(text, "note:", 5) != 0) {
+    if (arg == nullptr && strncmp(text, "note:", 5) != 0) {
         fprintf(stderr, "check: %s\n", text);
     }
 }
 
-// Number of problems tfs_check finds; ~0 when it could not look. quiet: no lines.
+constexpr u32 SIM_QUIET = 1u << 31; // flag of sim_check: no lines
+
+// Number of problems tfs_check finds; ~0 when it could not look.
 [[maybe_unused]] static u64 sim_check(struct sim *s, u32 flags) {
     struct tfs_env env = sim_env(s);
     struct tfs_check_stats stats = {};
-    err_t err = tfs_check(&env, flags, sim_report, nullptr, &stats);
+    err_t err = tfs_check(&env, flags & ~SIM_QUIET, sim_report,
+                          (flags & SIM_QUIET) != 0 ? s : nullptr, &stats);
     return err == ERR_OK ? stats.problems : ~(u64)0;
 }
