@@ -46,7 +46,7 @@ KFLAGS.release := -DCONFIG_DEBUG=0 -DCONFIG_KASAN=0
 KFLAGS.debug := -DCONFIG_DEBUG=1 -DCONFIG_KASAN=0 -fsanitize=undefined -fno-sanitize=function -Wframe-larger-than=2048
 KFLAGS.kasan := -DCONFIG_DEBUG=1 -DCONFIG_KASAN=1 -Wframe-larger-than=4096 -fsanitize=kernel-address \
   -mllvm -asan-mapping-offset=0xdffffc0000000000 -mllvm -asan-instrumentation-with-call-threshold=0 \
-  -mllvm -asan-stack=1 -mllvm -asan-globals=0
+  -mllvm -asan-stack=1 -mllvm -asan-globals=0 -mllvm -asan-max-inline-poisoning-size=0
 # Sources that must run before the sanitizers' world exists list themselves in `nosan` of their build.mk.
 KSAN_OFF := -fno-sanitize=all -fno-stack-protector
 KSRC := $(foreach f,$(pure) $(kernel),$(src.$(f)))

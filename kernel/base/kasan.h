@@ -16,14 +16,30 @@ enum kasan_tag : u8 { KASAN_FREED = 0xfb, KASAN_RED_ZONE = 0xfc, KASAN_PAGE_FREE
 static inline u8 *kasan_shadow_of(u64 address) {
     return (u8 *)((address >> KASAN_SHADOW_SHIFT) + KASAN_SHADOW_OFFSET);
 }
-// Before kernel_main, arch/x86_64/shadow.c leads all of the shadow to one writable scratch page, through shared tables: inline
-// stack poisoning is harmless from the first function on, and real shadows replace entries of it.
+// Before kernel_main, arch/x86_64/shadow.c leads all of the shadow to one writable scratch page,
+// through shared tables: inline stack poisoning is harmless from the first function on, and real
+// shadows replace entries of it.
+struct boot_info;
+struct kasan_ranges { // what has a shadow
+    u64 direct_map_bytes;
+    u64 image_va, image_bytes;
+    u64 vmap_end; // of the kernel's virtual area, from its start
+};
+void kasan_enable(const struct kasan_ranges *r); // from now on memory is checked
+void kasan_extend_vmap(u64 end);
+
+// mm/phys/shadow.c. kasan_init comes after mmu_init and before the heap. kasan_back_range gives a
+// virtual range that is about to be mapped a shadow of its own: ERR_NOMEM.
+void kasan_init_slow(const struct boot_info *boot);
 err_t kasan_back_range_slow(u64 va, u64 bytes);
-// Gives a kernel range that is about to be mapped a shadow of its own. ERR_NOMEM.
+static inline void kasan_init(const struct boot_info *info) {
+    if (CONFIG_KASAN) {
+        kasan_init_slow(info);
+    }
+}
 static inline err_t kasan_back_range(u64 va, u64 bytes) {
     return CONFIG_KASAN ? kasan_back_range_slow(va, bytes) : ERR_OK;
 }
-void kasan_enable(void); // from now on memory is checked: everything mapped has a shadow
 void kasan_poison_range(u64 address, u64 bytes, u8 tag); // address: multiple of 8
 void kasan_unpoison_range(u64 address, u64 bytes);
 static inline void kasan_poison(const void *p, u64 bytes, u8 tag) {

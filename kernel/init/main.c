@@ -7,6 +7,7 @@
 #include <io/dev/irq.h>
 #include <kernel/base/cmdline.h>
 #include <kernel/base/entropy.h>
+#include <kernel/base/kasan.h>
 #include <kernel/base/log.h>
 #include <kernel/base/panic.h>
 #include <kernel/sched/thread.h>
@@ -33,6 +34,7 @@ static void memory_start(void) {
     phys_init(&boot);
     phys_init_cpu(0);
     mmu_init(boot.page_tables_pa, boot.direct_map_base);
+    kasan_init(&boot);
     heap_init();
     kmap_init();
     vm_init();

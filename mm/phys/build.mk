@@ -1,1 +1,2 @@
-src := phys.c boot.c
+src := phys.c boot.c shadow.c
+nosan += mm/phys/shadow.c

@@ -43,6 +43,21 @@ static void range_link(struct range *r) REQUIRES(lc_kmap) {
     tree_insert(&kmap.free, &r->node, parent, slot);
 }
 
+// Stacks come from the low end, devices from the high one.
+static err_t range_take_high(u64 bytes, u64 *out) {
+    GUARD(kmap, &kmap);
+    struct range *r = range_of(tree_last(&kmap.free));
+    while (r != nullptr && r->bytes <= bytes) { // never all of it: it stays linked
+        r = range_of(tree_prev(&r->node));
+    }
+    if (r == nullptr) {
+        return ERR_NOMEM;
+    }
+    r->bytes -= bytes;
+    *out = r->start + r->bytes;
+    return ERR_OK;
+}
+
 static err_t range_take(u64 bytes, u64 *out) {
     GUARD(kmap, &kmap);
     struct range *r = range_of(tree_first(&kmap.free));
@@ -213,7 +228,7 @@ err_t kmap_device(struct pa pa, size_t bytes, bool write_combine, void **out) {
     u64 offset = pa.v & PAGE_MASK;
     u64 total = ALIGN_UP(offset + bytes, PAGE_SIZE);
     u64 start;
-    TRY(range_take(total, &start));
+    TRY(range_take_high(total, &start));
     u32 flags = MMU_READ | MMU_WRITE | (write_combine ? MMU_WRITE_COMBINE : MMU_NOCACHE);
     for (u64 at = 0; at < total; at += PAGE_SIZE) {
         err_t err = mmu_map(&mmu_kernel_space, start + at, (struct pa){pa.v - offset + at}, flags);
