@@ -12,7 +12,7 @@ struct mount_tree vfs_mount_tree = {.lock = MUTEX_INIT(vfs_mount_tree.lock),
                                     .all = LIST_INIT(vfs_mount_tree.all)};
 static struct fs_type *fs_types;
 static struct path namespace_root;
-static _Atomic u32 anonymous_minor;
+static _Atomic u32 anonymous_minor, last_mount_id;
 
 u64 vfs_anonymous_dev(void) { return ++anonymous_minor; } // major 0
 
@@ -66,6 +66,7 @@ static err_t fs_mount(const char *fs_name, const char *source, u32 flags, const 
     TRY(t->mount(source, flags, options == nullptr ? "" : options, &m));
     m->fs_name = t->name;
     m->flags |= flags;
+    m->id = ++last_mount_id;
     if (m->dev == 0) {
         m->dev = vfs_anonymous_dev();
     }
@@ -173,6 +174,7 @@ err_t vfs_bind(const struct walk_base *b, const char *from, const char *to) {
         m->ops = original->ops;
         m->fs = original->fs;
         m->bind = true;
+        m->id = ++last_mount_id;
         (void)text_copy(m->source, sizeof m->source, original->source);
         (void)text_copy(m->options, sizeof m->options, original->options);
         vnode_get(source.vnode);

@@ -112,6 +112,7 @@ struct mount {
     // below: the VFS's own
     struct name_entry *covers_name; // reference
     char options[96];               // as given, for /proc/mounts
+    u32 id;                         // for /proc/N/mountinfo and fdinfo, from 1
     bool bind;                      // root belongs to another mount
     _Atomic u64 vnode_count;        // vnodes that name this mount
 };
