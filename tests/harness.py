@@ -127,7 +127,8 @@ def host(*words, status=0, **more):
     result = subprocess.run(words, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                             text=True, errors="replace", **more)
     if status is not None and result.returncode != status:
-        raise Failed(f"{' '.join(words)}: status {result.returncode}, expected {status}\n{tail(result.stdout)}")
+        command = " ".join(words) if len(words) < 12 else " ".join(words[:5]) + " ..."
+        raise Failed(f"{command}: status {result.returncode}, expected {status}\n{tail(result.stdout)}")
     return result.stdout
 
 

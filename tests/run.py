@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 
+sys.dont_write_bytecode = True  # nothing is left in the tree
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402 (the path is set just above)
 
@@ -31,6 +32,9 @@ def main():
             importlib.import_module(f"parts.{part}").run(tests)
         except harness.Failed as failure:
             tests.report("(preparation)", 0, failure)
+    if words and tests.passed + tests.failed + tests.skipped == 0:
+        print(f"no case is called {' or '.join(words)}; the parts are {' '.join(PARTS)}")
+        return 2
     return tests.end()
 
 

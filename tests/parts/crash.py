@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""Power cuts: QEMU (our own process) is killed while the guest writes. The next start finds all that was synced, and the past."""
+import os
+import random
+import re
+import signal
+import time
+
+import harness
+from harness import check, fresh_disk, guest, tfsck
+
+ROUNDS = 6
+# Each turn is announced only after its sync, together with a moment that lies between it and the next turn.
+LOAD = r"""
+mkdir -p /root/w; cd /root/w
+( while :; do dd if=/dev/urandom of=big bs=64k count=40 2>/dev/null; cp -r /etc copy; rm -rf copy; mv big old; done ) &
+n=FIRST
+while :; do
+    mkdir t$n; i=0
+    while [ $i -lt 12 ]; do echo "turn $n file $i" > t$n/f$i; i=$((i + 1)); done
+    dd if=/dev/urandom of=t$n/data bs=3000 count=9 2>/dev/null
+    echo $n > counter
+    sync
+    sum=$(cat t$n/* | sha1sum | cut -c1-40)
+    sleep 1; T=$(date +%s); sleep 1
+    echo "synced $n $T $sum"
+    n=$((n + 1))
+done
+"""
+
+
+def qemu_of(process):
+    for pid in harness.children(process.pid):
+        try:
+            with open(f"/proc/{pid}/comm", encoding="ascii") as file:
+                if file.read().startswith("qemu-system"):
+                    return pid
+        except OSError:
+            pass
+    raise harness.Failed("no QEMU below our front-end")
+
+
+def load_and_kill(disk, first, turns, delay):
+    """Runs the load until `turns` turns were announced and a moment longer, then the power goes. {turn: (time, sum)}"""
+    process, out, err = harness.start_guest(LOAD.replace("FIRST", str(first)), disk)
+    since, size = time.monotonic(), 0
+    try:
+        while len(announced(harness.contents(out))) < turns:
+            time.sleep(0.2)
+            now = os.fstat(out.fileno()).st_size + harness.log_size(harness.contents(err))
+            if now != size:
+                size, since = now, time.monotonic()
+            check(process.poll() is None and time.monotonic() - since < harness.SILENCE_S,
+                  f"the load stands still\n{harness.tail(harness.contents(out))}\n{harness.tail(harness.log_of(harness.contents(err)))}")
+        time.sleep(delay)
+        os.kill(qemu_of(process), signal.SIGKILL)
+        process.wait(60)
+        log = harness.log_of(harness.contents(err))
+        fault = harness.FAULT.search(log)
+        check(fault is None, f"the kernel reports a fault: {fault and fault.group(0)}\n{harness.tail(log)}")
+        return announced(harness.contents(out))
+    finally:
+        harness.stop(process)
+        out.close()
+        err.close()
+
+
+def announced(text):
+    return {int(n): (moment, total) for n, moment, total in re.findall(r"^synced (\d+) (\d+) ([0-9a-f]{40})$", text, re.M)}
+
+
+def verify(disk, turns, last):
+    """The present holds every announced turn; each announced moment still shows its own state."""
+    lines = ["cd /root/w", f"[ $(cat counter) -ge {last} ] || echo the counter fell back to $(cat counter)"]
+    for n, (moment, total) in turns.items():
+        lines.append(f"[ $(cat t{n}/* | sha1sum | cut -c1-40) = {total} ] || echo turn {n} is damaged")
+        lines.append(f"[ $(cat counter@@@{moment}) = {n} ] || echo at the moment of {n} the counter is $(cat counter@@@{moment})")
+        lines.append(f"[ $(cat /root/.time/@{moment}/w/t{n}/* | sha1sum | cut -c1-40) = {total} ] || echo turn {n} is damaged in the past")
+        lines.append(f"[ -e /root/.time/@{moment}/w/t{n + 1} ] && echo the past of {n} knows {n + 1}")
+    result = guest("\n".join(lines) + "\necho verified\n", disk).expect(0)
+    check(result.out == "verified\n", f"after the power cut:\n{result.out}")
+
+
+def power_cuts():
+    disk = fresh_disk("crash")
+    rng = random.Random()
+    seed = rng.randrange(1 << 32)
+    rng.seed(seed)
+    turns, first = {}, 1
+    for number in range(ROUNDS):
+        turns.update(load_and_kill(disk, first, rng.randrange(1, 4), rng.random() * 3))
+        try:
+            tfsck(disk)
+            verify(disk, turns, max(turns))
+            tfsck(disk)
+        except harness.Failed as failure:
+            raise harness.Failed(f"round {number + 1} of seed {seed}: {failure}") from failure
+        first = max(turns) + 20  # later than any turn that was begun and not announced
+
+
+def fsync_holds():
+    """One file is fsynced and the power goes at once: it is there, whole."""
+    disk = fresh_disk("crash")
+    commands = "cd /root; dd if=/dev/zero bs=1000 count=70 2>/dev/null | tr '\\0' q > /tmp/q; dd if=/tmp/q of=f conv=fsync 2>/dev/null; echo synced; sleep 1000"
+    process, out, err = harness.start_guest(commands, disk)
+    try:
+        since = time.monotonic()
+        while "synced" not in harness.contents(out):
+            time.sleep(0.05)
+            check(process.poll() is None and time.monotonic() - since < harness.SILENCE_S, "no sign of the guest")
+        os.kill(qemu_of(process), signal.SIGKILL)
+        process.wait(60)
+    finally:
+        harness.stop(process)
+        out.close()
+        err.close()
+    tfsck(disk)
+    result = guest("tr -d q </root/f | wc -c; wc -c </root/f", disk).expect(0)
+    check(result.out.split() == ["0", "70000"], f"the file holds {result.out}")
+
+
+def run(tests):
+    tests.case("power-cuts", power_cuts)
+    tests.case("fsync-holds", fsync_holds)
