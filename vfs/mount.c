@@ -287,3 +287,11 @@ void vfs_each_mount(bool (*fn)(const struct mount *m, void *arg), void *arg) {
         }
     }
 }
+
+void vfs_each_fs_type(bool (*fn)(const struct fs_type *t, void *arg), void *arg) {
+    for (const struct fs_type *t = fs_types; t != nullptr; t = t->next) {
+        if (!fn(t, arg)) {
+            return;
+        }
+    }
+}

@@ -42,6 +42,7 @@ err_t vfs_shutdown(void); // syncs and unmounts everything
 err_t vfs_path_text(const struct path *p, const struct path *root, bool mark_deleted, char *buf, size_t capacity, size_t *len);
 err_t vfs_permission(struct vnode *v, const struct cred *cred, u32 rwx); // 4 2 1
 void vfs_each_mount(bool (*fn)(const struct mount *m, void *arg), void *arg);
+void vfs_each_fs_type(bool (*fn)(const struct fs_type *t, void *arg), void *arg); // the newest first
 
 // What remains for system calls on open files and attributes.
 err_t vfs_file_truncate(struct file *f, u64 bytes);             // ftruncate: ERR_INVAL unless open for writing

@@ -120,6 +120,7 @@ struct fs_type {
     const char *name;
     // Allocates the mount from the heap (the VFS frees it after ops->unmount) and fills root, ops, fs, dev.
     err_t (*mount)(const char *source, u32 flags, const char *options, struct mount **out);
+    bool on_disk; // the source is a block device
     struct fs_type *next;
 };
 void vfs_register_fs(struct fs_type *t);

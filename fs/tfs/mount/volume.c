@@ -280,6 +280,6 @@ static err_t tfs_fs_mount(const char *source, u32 flags, const char *options, st
 }
 
 void tfs_mount_init(void) {
-    static struct fs_type type = {.name = "tfs", .mount = tfs_fs_mount};
+    static struct fs_type type = {.name = "tfs", .mount = tfs_fs_mount, .on_disk = true};
     vfs_register_fs(&type);
 }
