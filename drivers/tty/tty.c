@@ -110,6 +110,9 @@ static u32 process(struct tty *t) {
         }
         tty_publish(t);
         tty_unlock(t);
+        if (typed != 0) {
+            tty_output_ready(t); // flushed or restarted
+        }
         signals |= typed;
         tty_input_lock(t);
         s->raw_tail += s->raw_tail == start ? (u32)used : 0; // else it was flushed meanwhile
@@ -157,7 +160,6 @@ err_t tty_create(const char *name, u32 major, u32 minor, const struct tty_hw *hw
     t->line = s;
     t->hw = hw;
     t->driver = driver;
-    t->size = (struct tty_winsize){.rows = 25, .cols = 80};
     text_copy(t->dev.name, sizeof t->dev.name, name);
     t->dev.number = (u32)dev_make(major, minor);
     t->dev.mode = 0620;

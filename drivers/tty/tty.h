@@ -48,8 +48,8 @@ struct tty {
     struct mutex lock;          // tty class: everything below but the raw input
     struct spinlock input_lock; // tty_input class
     struct tty_termios termios; // a copy of the line discipline's, for readers
-    struct tty_winsize size;
-    u32 session, foreground; // ids, 0: none; under lock
+    struct tty_winsize size;    // 0: unknown, programs ask the terminal or assume 80x24
+    u32 session, foreground;    // ids, 0: none; under lock
     const struct tty_hw *hw;
     void *driver;
     void *line; // line discipline state (tty_impl.h)
