@@ -77,7 +77,13 @@ static const struct tty_jobs jobs = {
     .group_in_session = jobs_group_in_session,
 };
 
-void jobs_init(void) { tty_jobs = &jobs; }
+// Ctrl-Alt-Del asks the first process, which shuts down in order.
+static void jobs_reboot_key(void) { signal_send_group(1, LINUX_SIGINT, LINUX_SI_KERNEL); }
+
+void jobs_init(void) {
+    tty_jobs = &jobs;
+    tty_reboot_key = jobs_reboot_key;
+}
 
 void jobs_session_ends(struct process *leader) {
     proc_table_lock(&proc_table);
