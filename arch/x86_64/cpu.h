@@ -18,6 +18,7 @@ static inline u32 io_in32(u16 port) { u32 v; __asm__ volatile("inl %1, %0" : "=a
 static inline void io_out8(u16 port, u8 v) { __asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port)); }
 static inline void io_out16(u16 port, u16 v) { __asm__ volatile("outw %0, %1" ::"a"(v), "Nd"(port)); }
 static inline void io_out32(u16 port, u32 v) { __asm__ volatile("outl %0, %1" ::"a"(v), "Nd"(port)); }
+static inline void cpu_id(u32 leaf, u32 sub, u32 out[4]) { __asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(sub)); }
 static inline u64 cpu_tsc(void) { u32 lo, hi; __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi)); return ((u64)hi << 32) | lo; }
 
 // ---- per-CPU block, reached through GS. The first words are used by entry.S.

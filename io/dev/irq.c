@@ -42,7 +42,7 @@ static struct irq_table {
     u32 line_count GUARDED_BY(lc_irq_table);
     u32 vector_next GUARDED_BY(lc_irq_table);
     _Atomic(struct handler *) handlers[256]; // [a] newest first
-    _Atomic u64 counts[256];                 // [a]
+    _Atomic u64 counts[CPU_MAX][256];        // [a] by the CPU that took it
     _Atomic u64 unclaimed;                   // [a]
 } irqs = {.vector_next = IRQ_VECTOR_FIRST};
 DECLARE_SPIN_CLASS(irq_table, struct irq_table, lock)
@@ -204,7 +204,7 @@ err_t irq_register_message(u32 cpu_idx, void (*fn)(void *arg), void *arg, struct
 void upcall_irq(u32 vector, struct trap_frame *frame) {
     unused_arg(frame);
     assert_lt(vector, 256u);
-    irqs.counts[vector]++;
+    irqs.counts[cpu_this()->idx][vector]++;
     const struct handler *h = irqs.handlers[vector];
     if (h == nullptr) {
         u64 n = ++irqs.unclaimed;
@@ -219,12 +219,33 @@ void upcall_irq(u32 vector, struct trap_frame *frame) {
     entropy_add(cpu_tsc());
 }
 
-u64 irq_count(u32 vector) { return vector < 256 ? irqs.counts[vector] : 0; }
+u64 irq_count_on(u32 cpu_idx, u32 vector) {
+    return cpu_idx < CPU_MAX && vector < 256 ? irqs.counts[cpu_idx][vector] : 0;
+}
+
+u64 irq_count(u32 vector) {
+    u64 sum = 0;
+    for (u32 cpu = 0; cpu < cpu_count; cpu++) {
+        sum += irq_count_on(cpu, vector);
+    }
+    return sum;
+}
+
+bool irq_gsi(u32 vector, u32 *gsi) {
+    GUARD(irq_table, &irqs);
+    for (u32 i = 0; i < irqs.line_count; i++) {
+        if (irqs.lines[i].vector == vector) {
+            *gsi = irqs.lines[i].gsi;
+            return true;
+        }
+    }
+    return false;
+}
 
 u64 irq_total(void) {
     u64 sum = 0;
     for (u32 i = 0; i < 256; i++) {
-        sum += irqs.counts[i];
+        sum += irq_count(i);
     }
     return sum;
 }

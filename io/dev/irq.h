@@ -19,4 +19,6 @@ struct irq_message { // for MSI/MSI-X table entries
 };
 err_t irq_register_message(u32 cpu_idx, void (*fn)(void *arg), void *arg, struct irq_message *out);
 u64 irq_count(u32 vector); // /proc/interrupts, /proc/stat
+u64 irq_count_on(u32 cpu_idx, u32 vector);
 u64 irq_total(void);
+bool irq_gsi(u32 vector, u32 *gsi); // false: not a line of an IOAPIC

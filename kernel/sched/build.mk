@@ -1,1 +1,1 @@
-src := queue.c thread.c wait.c mutex.c timer.c work.c
+src := queue.c thread.c wait.c mutex.c timer.c work.c load.c

@@ -506,7 +506,10 @@ void thread_set_affinity(struct thread *t, u64 cpu_mask) {
 }
 
 void sched_stats(u32 cpu_idx, struct sched_stats *out) {
-    *out = (struct sched_stats){.threads_created = threads_created};
+    *out = (struct sched_stats){.threads_created = threads_created,
+                                .load_1 = loads[0],
+                                .load_5 = loads[1],
+                                .load_15 = loads[2]};
     for (u32 i = 0; i < cpu_count; i++) {
         if (cpu_idx != CPU_MAX && cpu_idx != i) {
             continue;

@@ -31,5 +31,8 @@ u64 sched_next_tick(void);
 // thread.c
 void thread_reap_later(struct thread *t);   // a dead thread's last switch is over
 extern _Atomic u64 threads_created;
+// load.c
+void load_start(void);
+extern _Atomic u32 loads[3];                // over 1, 5, 15 minutes
 // timer.c
 void timer_program(void);                   // sets this CPU's hardware timer; interrupts off

@@ -140,6 +140,7 @@ static void reaper(void *arg) {
 void sched_init(void) { sched_init_secondary(0); }
 
 void sched_start_services(void) {
+    load_start();
     struct thread *t;
     if (thread_create("reaper", reaper, nullptr, &t) != ERR_OK) {
         panic("no memory for the reaper thread");

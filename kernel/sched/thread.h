@@ -79,6 +79,7 @@ void thread_kill(struct thread *t); // like interrupt, also wakes killable sleep
 
 // Walks all threads (ps, panic): callback with the list lock held (spin), false stops.
 void thread_each(bool (*fn)(struct thread *t, void *arg), void *arg);
+constexpr u32 SCHED_LOAD_SHIFT = 11; // fraction bits of load averages
 // Sums since boot over all CPUs, for /proc/stat; any may be null.
-struct sched_stats { u64 switches, user_ns, kernel_ns, idle_ns; u32 running, load_1, load_5, load_15; u64 threads_created; }; // load: fixed point, 11 fraction bits
+struct sched_stats { u64 switches, user_ns, kernel_ns, idle_ns; u32 running, load_1, load_5, load_15; u64 threads_created; }; // load: threads << SCHED_LOAD_SHIFT
 void sched_stats(u32 cpu_idx_or_all, struct sched_stats *out); // CPU_MAX: all CPUs
