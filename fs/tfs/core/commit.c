@@ -95,6 +95,14 @@ static err_t write_sorted(struct tfs *fs, u32 count, u32 copy) {
     return ERR_OK;
 }
 
+err_t tfs_nodes_write(struct tfs *fs, struct cnode *const *nodes, u32 count) {
+    for (u32 copy = 0; copy < 2; copy++) {
+        memcpy(fs->sort, nodes, count * sizeof(struct cnode *));
+        TRY(write_sorted(fs, count, copy));
+    }
+    return ERR_OK;
+}
+
 static err_t write_nodes(struct tfs *fs) {
     u32 count = 0;
     struct cnode *n;

@@ -263,6 +263,8 @@ err_t tfs_op_again(struct tfs *fs,
                    const struct op *op); // next step of a long operation: may commit, new seq
 err_t tfs_op_end(struct tfs *fs, err_t err, enum tfs_kind kind, u64 ino); // kind 0: no entry
 err_t tfs_commit_locked(struct tfs *fs);
+err_t tfs_nodes_write(struct tfs *fs, struct cnode *const *nodes,
+                      u32 count); // sealed ones; count <= node_cap
 err_t tfs_super_write(struct tfs *fs);
 bool tfs_super_valid(const struct tfs_env *env, const u8 *block);
 void tfs_log(struct tfs *fs, enum tfs_log_level level, const char *text);

@@ -189,6 +189,8 @@ struct builder {
     struct run *run;
     struct cnode *open[TFS_LEVEL_MAX + 1];
     u32 levels;
+    struct cnode *done[IO_NODES]; // full and sealed, to be written together
+    u32 done_count;
 };
 
 static err_t builder_node(struct builder *b, u8 level) {
@@ -200,29 +202,36 @@ static struct key first_key(const u8 *buf, u8 level) {
     return level == 0 ? item_key(&node_citems(buf)[0]) : ptr_key(&node_cptrs(buf)[0]);
 }
 
-static err_t node_write(struct tfs *fs, struct cnode *n) {
+static err_t builder_write(struct builder *b) {
+    struct tfs *fs = b->run->tree.fs;
+    TRY(tfs_nodes_write(fs, b->done, b->done_count));
+    for (u32 i = 0; i < b->done_count; i++) {
+        tfs_node_clean(fs, b->done[i]);
+        tfs_node_put(fs, b->done[i]);
+    }
+    b->done_count = 0;
+    return ERR_OK;
+}
+
+static err_t node_done(struct builder *b, struct cnode *n) {
     n->crc = tfs_node_crc(n->buf);
     node_head(n->buf)->crc = le32_of(n->crc);
-    TRY(fs->env.write(fs->env.arg, n->paddr[0], 1, n->buf));
-    TRY(fs->env.write(fs->env.arg, n->paddr[1], 1, n->buf));
-    return ERR_OK;
+    b->done[b->done_count++] = n;
+    return b->done_count == IO_NODES ? builder_write(b) : ERR_OK;
 }
 
 // Closes the open nodes from `level` up while they are full (or all: last), putting pointers one
 // level up.
 static err_t builder_close(struct builder *b, u8 level, bool last) {
-    struct tfs *fs = b->run->tree.fs;
     for (;; level++) {
         struct cnode *n = b->open[level];
-        TRY(node_write(fs, n));
-        struct bp bp = {{n->paddr[0], n->paddr[1]}, n->birth, n->crc, level};
+        struct bp bp = {{n->paddr[0], n->paddr[1]}, n->birth, tfs_node_crc(n->buf), level};
         struct key key = first_key(n->buf, level);
-        tfs_node_clean(fs, n);
-        tfs_node_put(fs, n);
+        TRY(node_done(b, n));
         b->open[level] = nullptr;
         if (last && level + 1u >= b->levels) {
             b->run->tree.root = bp;
-            return ERR_OK;
+            return builder_write(b);
         }
         if (level == TFS_LEVEL_MAX) {
             return ERR_FBIG;

@@ -4,7 +4,8 @@
 // record; tfs_reclaim removes it step by step, and the next mount does so after a crash.
 #include "core_impl.h"
 
-constexpr u32 STEP_RECORDS = 64; // records removed in one step of a long removal
+constexpr u32 STEP_RECORDS = 64; // extents removed in one step of a long removal
+constexpr u32 STEP_XATTRS = 16;  // they are bigger
 
 err_t tfs_inode_decode(const struct record *r, struct inode *i) {
     struct tfs_inode_value v;
@@ -230,7 +231,7 @@ err_t tfs_orphan_put(struct tfs *fs, u64 ino, u64 keep_bytes, bool whole) {
 
 static err_t erase_xattrs(struct tfs *fs, u64 ino, bool *more) {
     struct key from = {ino, 0, 0, TFS_XATTR};
-    for (u32 i = 0; i < STEP_RECORDS; i++) {
+    for (u32 i = 0; i < STEP_XATTRS; i++) {
         struct cursor c;
         TRY(tfs_bt_seek(&fs->live, &from, &c));
         struct key k = {};
