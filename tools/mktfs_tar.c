@@ -22,6 +22,11 @@ struct tar {
     bool long_path, long_link, pax_size, pax_mtime, pax_uid, pax_gid;
     u64 size, mtime_ns;
     u32 uid, gid;
+    struct later { // directories get their times when all is in them
+        u64 ino;
+        struct import_meta meta;
+    } *later;
+    size_t later_count, later_cap;
 };
 
 static bool tar_failed(const char *what) {
@@ -242,6 +247,19 @@ static err_t make_entry(struct tar *t, u8 type, u64 dir, struct tfs_name name, u
     return tfs_create(fs, dir, name, &how, ino);
 }
 
+static bool later_add(struct tar *t, u64 ino, const struct import_meta *meta) {
+    if (t->later_count == t->later_cap) {
+        t->later_cap = t->later_cap == 0 ? 64 : t->later_cap * 2;
+        struct later *more = realloc(t->later, t->later_cap * sizeof(*more));
+        if (more == nullptr) {
+            return tar_failed("no memory");
+        }
+        t->later = more;
+    }
+    t->later[t->later_count++] = (struct later){ino, *meta};
+    return true;
+}
+
 static bool import_entry(struct tar *t, u8 type) {
     u64 dir, ino;
     struct tfs_name name;
@@ -270,7 +288,7 @@ static bool import_entry(struct tar *t, u8 type) {
                                .mtime_ns = t->mtime_ns};
     meta.atime_ns = meta.mtime_ns;
     t->im->files++;
-    return import_apply(t->im, ino, &meta, t->path);
+    return type == '5' ? later_add(t, ino, &meta) : import_apply(t->im, ino, &meta, t->path);
 }
 
 static bool read_one(struct tar *t, bool *end) {
@@ -325,6 +343,10 @@ bool import_tar(struct import *im, const char *path) {
     while (good && !end) {
         good = read_one(&t, &end);
     }
+    for (size_t i = 0; good && i < t.later_count; i++) {
+        good = import_apply(im, t.later[i].ino, &t.later[i].meta, "a directory");
+    }
+    free(t.later);
     if (t.file != nullptr && t.file != stdin) {
         fclose(t.file);
     }
