@@ -223,6 +223,13 @@ static void exe_put(void *exe) {
     file_put(f);
 }
 
+void space_set_exe(struct vm_space *s, struct file *f) {
+    file_get(f);
+    f->vnode->execs++;
+    s->exe = f;
+    s->exe_put = exe_put;
+}
+
 struct file *space_exe(struct vm_space *s) {
     struct file *f = s == nullptr ? nullptr : s->exe;
     if (f != nullptr) {
@@ -237,10 +244,7 @@ static void switch_space(struct exec *x, struct process *p, struct user_thread *
         p->layer->thread_ending(t); // robust list and clear_child_tid belong to the old memory
     }
     t->clear_child_tid = t->robust_list = 0;
-    file_get(x->file);
-    x->file->vnode->execs++;
-    x->space->exe = x->file;
-    x->space->exe_put = exe_put;
+    space_set_exe(x->space, x->file);
     signals_lock(p);
     p->space = x->space;
     signals_unlock(p);

@@ -56,17 +56,40 @@ static void close_file(struct file *f, struct process *p) {
     file_put(f);
 }
 
-void fd_table_put(struct fd_table *t) NO_LOCK_ANALYSIS { // WHY: the last user is alone
-    if (t == nullptr || !ref_put(&t->refs)) {
-        return;
-    }
+static void close_all(struct fd_table *t,
+                      struct process *p) NO_LOCK_ANALYSIS { // WHY: the last user is alone
     for (u32 i = 0; i < t->capacity; i++) {
         if (t->entries[i].file != nullptr) {
-            close_file(t->entries[i].file, thread_current()->process);
+            close_file(t->entries[i].file, p);
         }
     }
     heap_free(&t->entries);
     heap_free(&t);
+}
+
+void fd_table_put(struct fd_table *t) {
+    if (t != nullptr && ref_put(&t->refs)) {
+        close_all(t, thread_current()->process);
+    }
+}
+
+static void put_by_worker(struct work *w) {
+    struct fd_table *t = container_of(w, struct fd_table, put_work);
+    struct process *p = t->last_owner;
+    close_all(t, p);
+    process_put(p);
+}
+
+// For those who look at p's table from outside, maybe with locks held that closing would take: if p
+// has gone in the meantime, a worker closes its files.
+static void put_after_look(struct fd_table *t, struct process *p) {
+    if (!ref_put(&t->refs)) {
+        return;
+    }
+    process_get(p);
+    t->last_owner = p;
+    t->put_work = (struct work){.node = LIST_INIT(t->put_work.node), .fn = put_by_worker};
+    work_queue(&t->put_work);
 }
 
 err_t fd_get(int fd, struct fd_ref *out)
@@ -248,7 +271,7 @@ struct file *fd_peek(struct process *p, int fd) {
         file_get(f);
     }
     fd_table_unlock(t);
-    fd_table_put(t);
+    put_after_look(t, p);
     return f;
 }
 
@@ -268,7 +291,7 @@ int fd_next(struct process *p, int from, u32 *count) {
         }
     }
     fd_table_unlock(t);
-    fd_table_put(t);
+    put_after_look(t, p);
     return found;
 }
 

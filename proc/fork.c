@@ -91,6 +91,9 @@ static err_t space_clone(struct process *from, bool share, struct vm_space **out
         return ERR_OK;
     }
     TRY(vm_space_fork(from->space, out));
+    if (from->space->exe != nullptr) {
+        space_set_exe(*out, from->space->exe);
+    }
     return ERR_OK;
 }
 

@@ -76,6 +76,7 @@ err_t exec_args_push(struct exec_args *a, struct vm_space *space, const struct e
                      u64 *stack_pointer);
 
 // exec_map.c
+void space_set_exe(struct vm_space *s, struct file *f); // a fresh space; takes a reference
 struct elf_image;
 struct exec_image { // one ELF file, read and checked
     struct file *file;

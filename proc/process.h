@@ -9,6 +9,7 @@
 // signals, [o] own thread (or nobody runs), [a] atomic.
 #pragma once
 #include <arch/x86_64/trap.h>
+#include <kernel/sched/work.h>
 #include <lib/text.h>
 #include <mm/vm/space.h>
 #include <vfs/path.h>
@@ -45,6 +46,8 @@ struct fd_entry {
 };
 struct fd_table {
     struct ref refs;
+    struct process *last_owner; // whose record locks end when a looker-on puts the last reference
+    struct work put_work;       // does that
     struct mutex lock;
     struct fd_entry *entries GUARDED_BY(lc_fd_table);
     u32 capacity GUARDED_BY(lc_fd_table);
