@@ -218,6 +218,7 @@ static err_t small_alloc(size_t asked, void **out) {
     cpu->used_bytes += c->bytes;
     cpu_irq_restore();
     debug_on_alloc(object, c->bytes, asked);
+    kasan_poison(object, c->bytes, KASAN_RED_ZONE);
     kasan_unpoison(object, asked);
     memset(object, 0, CONFIG_DEBUG ? asked : ALIGN_UP(asked, 8)); // whole words are faster
     *out = object;
