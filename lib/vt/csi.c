@@ -392,22 +392,16 @@ static void goto_column_or_row(struct vt *v, char final) {
     }
 }
 
-void vt_csi(struct vt *v, char final) {
-    u32 n = param(v, 0, 1);
-    if (v->private_mark != 0) {
-        marked(v, final);
-        return;
-    }
-    if (v->intermediate != 0) {
-        if (v->intermediate == '!' && final == 'p') { // soft reset
-            private_mode(v, 25, true);
-            v->insert = v->cursor.origin = v->app_cursor = v->app_keypad = false;
-            v->top = 0;
-            v->bottom = (u16)(v->rows - 1);
-            attribute(v, 0);
-        }
-        return;
-    }
+static void soft_reset(struct vt *v) {
+    private_mode(v, 25, true);
+    v->insert = v->cursor.origin = v->app_cursor = v->app_keypad = false;
+    v->top = 0;
+    v->bottom = (u16)(v->rows - 1);
+    attribute(v, 0);
+}
+
+// Sequences that move the cursor. False: not one of them.
+static bool csi_move(struct vt *v, char final, u32 n) {
     switch (final) {
     case 'A':
     case 'B':
@@ -418,54 +412,75 @@ void vt_csi(struct vt *v, char final) {
     case 'a':
     case 'e':
         move(v, final, n);
-        break;
+        return true;
     case 'G':
     case '`':
     case 'd':
         goto_column_or_row(v, final);
-        break;
+        return true;
     case 'H':
     case 'f':
         vt_goto(v, n - 1, param(v, 1, 1) - 1);
-        break;
+        return true;
     case 'I':
         for (u32 i = 0; i < MIN(n, VT_COLS_MAX); i++) {
             vt_write(v, "\t", 1);
         }
-        break;
-    case 'J':
-        erase_display(v, param(v, 0, 0));
-        break;
-    case 'K':
-        erase_line(v, param(v, 0, 0));
-        break;
-    case 'L':
-        lines(v, n, true);
-        break;
-    case 'M':
-        lines(v, n, false);
-        break;
-    case 'P':
-        delete_chars(v, n);
-        break;
-    case '@':
-        insert_chars(v, n);
-        break;
-    case 'S':
-        vt_scroll_up(v, v->top, v->bottom, n);
-        break;
-    case 'T':
-        vt_scroll_down(v, v->top, v->bottom, n);
-        break;
-    case 'X':
-        vt_blank(v, v->cursor.row, v->cursor.col, v->cursor.col + n);
-        break;
+        return true;
     case 'Z':
         back_tab(v, n);
-        break;
+        return true;
+    case 's':
+        vt_save_cursor(v);
+        return true;
+    case 'u':
+        vt_restore_cursor(v);
+        return true;
+    default:
+        return false;
+    }
+}
+
+// Sequences that change cells. False: not one of them.
+static bool csi_edit(struct vt *v, char final, u32 n) {
+    switch (final) {
+    case 'J':
+        erase_display(v, param(v, 0, 0));
+        return true;
+    case 'K':
+        erase_line(v, param(v, 0, 0));
+        return true;
+    case 'L':
+        lines(v, n, true);
+        return true;
+    case 'M':
+        lines(v, n, false);
+        return true;
+    case 'P':
+        delete_chars(v, n);
+        return true;
+    case '@':
+        insert_chars(v, n);
+        return true;
+    case 'S':
+        vt_scroll_up(v, v->top, v->bottom, n);
+        return true;
+    case 'T':
+        vt_scroll_down(v, v->top, v->bottom, n);
+        return true;
+    case 'X':
+        vt_blank(v, v->cursor.row, v->cursor.col, v->cursor.col + n);
+        return true;
     case 'b':
         repeat(v, n);
-        break;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void csi_state(struct vt *v, char final) {
+    switch (final) {
     case 'c':
         say(v, "\x1b[?62;22c", 9);
         break; // VT220 with colour
@@ -485,16 +500,21 @@ void vt_csi(struct vt *v, char final) {
     case 'r':
         scroll_region(v);
         break;
-    case 's':
-        vt_save_cursor(v);
-        break;
     case 't':
         window(v);
         break;
-    case 'u':
-        vt_restore_cursor(v);
-        break;
     default:
         break;
+    }
+}
+
+void vt_csi(struct vt *v, char final) {
+    u32 n = param(v, 0, 1);
+    if (v->private_mark != 0) {
+        marked(v, final);
+    } else if (v->intermediate == '!' && final == 'p') {
+        soft_reset(v);
+    } else if (v->intermediate == 0 && !csi_move(v, final, n) && !csi_edit(v, final, n)) {
+        csi_state(v, final);
     }
 }
