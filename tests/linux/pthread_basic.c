@@ -52,8 +52,8 @@ int main(void) {
     int ok = 0;
     for (int i = 0; i < 200; i++) {
         void *result;
+        counter = -20000;
         if (pthread_create(&threads[0], nullptr, count, &numbers[0]) == 0) {
-            counter = -20000;
             pthread_join(threads[0], &result);
             ok += result == (void *)5L && counter == 0;
         }

@@ -23,9 +23,11 @@ int main(void) {
         MUST(read(up[0], &c, 1));
         _exit(0);
     }
-    reap("child", child);
+    int status;
+    MUST(waitpid(child, &status, 0));
     char b[32] = "";
     V(read(up[0], b, sizeof b));
+    say_status("child", status);
     say("%s", b);
     E(waitpid(-1, nullptr, 0));
     // With a subreaper the grandchildren come to it.
@@ -40,7 +42,6 @@ int main(void) {
         }
         _exit(0);
     }
-    int status;
     for (int i = 0; i < 2; i++) {
         pid_t got = MUST(wait(&status));
         say("%s: %d", got == child ? "child" : "grandchild", WEXITSTATUS(status));

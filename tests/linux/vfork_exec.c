@@ -27,8 +27,10 @@ int main(int argc, char **argv) {
         execl("/proc/self/exe", argv[0], "hello", nullptr);
         _exit(1);
     }
-    say("shared is %d", shared);
+    // Said after the end of the child, which says something too.
+    int when_parent_went_on = shared;
     reap("child", child);
+    say("shared was %d", when_parent_went_on);
     child = vfork();
     if (child == 0) {
         execl("./none", "none", nullptr);
