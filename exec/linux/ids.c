@@ -61,7 +61,10 @@ i64 linux_setsid(struct trap_frame *f) {
 
 static err_t begin(struct cred **out) { return cred_clone(cred_now(), out); }
 static i64 commit(struct cred *c) {
-    process_current()->dumpable = 0;
+    const struct cred *old = cred_now();
+    if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid || c->fsgid != old->fsgid) {
+        process_current()->dumpable = 0;
+    }
     process_set_cred(c);
     return 0;
 }
