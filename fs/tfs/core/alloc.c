@@ -17,6 +17,7 @@ constexpr u32 MAP_BYTES = TFS_AG_BLOCKS / 8;
 constexpr u32 MAP_WORDS = MAP_BYTES / 8;
 constexpr u32 AG_MEM = MAP_BYTES * (2 + PEND_SLOTS);
 constexpr u32 AG_BITMAPS = 2;
+constexpr u32 PRELOAD_GROUPS = 32; // 4 GiB of volume, 0.8 MiB of memory
 static_assert(MAP_BYTES % 8 == 0);
 
 static u64 *map_used(struct ag *ag) { return (u64 *)(void *)ag->mem; }
@@ -260,6 +261,25 @@ err_t tfs_space_take(struct tfs *fs, enum alloc_kind kind, u32 want, u64 *start,
         }
     }
     return ERR_NOSPC;
+}
+
+err_t tfs_space_ready(struct tfs *fs) {
+    for (u32 kind = 0; kind < ALLOC_KINDS; kind++) {
+        u32 group = (u32)(fs->cursor[kind] / TFS_AG_BLOCKS) % fs->ag_count;
+        struct ag *ag;
+        if (fs->ags[group].mem == nullptr && ag_load(fs, group, &ag) == ERR_NOMEM) {
+            return ERR_NOMEM;
+        }
+    }
+    return ERR_OK;
+}
+
+void tfs_space_preload(struct tfs *fs) {
+    for (u32 group = 0; group < MIN(fs->ag_count, PRELOAD_GROUPS); group++) {
+        struct ag *ag;
+        err_t err = ag_load(fs, group, &ag);
+        unused_arg(err); // it is tried again when the group is needed
+    }
 }
 
 err_t tfs_space_free(struct tfs *fs, u64 start, u64 count) {

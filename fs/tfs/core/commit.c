@@ -171,6 +171,7 @@ static err_t op_prepare(struct tfs *fs, const struct op *op) {
         TRY(tfs_commit_locked(fs));
     }
     TRY(make_room(fs, op));
+    TRY(tfs_space_ready(fs));
     err_t err = tfs_node_ready(fs, SPARE_NODES);
     if (err == ERR_NOMEM && fs->dirty_count > 0) {
         TRY(tfs_commit_locked(fs)); // dirty nodes become clean ones, which can go

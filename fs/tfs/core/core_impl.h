@@ -231,6 +231,9 @@ void tfs_space_fini(struct tfs *fs);
 // Takes 1..want adjacent blocks. ERR_NOSPC.
 err_t tfs_space_take(struct tfs *fs, enum alloc_kind kind, u32 want, u64 *start, u32 *got);
 err_t tfs_space_free(struct tfs *fs, u64 start, u64 count); // reusable REUSE_TXGS commits later
+err_t tfs_space_ready(struct tfs *fs); // the groups to be used next are in memory; ERR_NOMEM
+void tfs_space_preload(
+    struct tfs *fs); // at mount, so that freeing needs no memory on small volumes
 void tfs_space_release(struct tfs *fs); // after a commit: what was freed long enough ago
 err_t tfs_space_write(struct tfs *fs);  // bitmaps of the open txg
 err_t tfs_space_is_used(struct tfs *fs, u64 block, bool *used); // for check

@@ -301,6 +301,7 @@ err_t tfs_mount(const struct tfs_env *env, const struct tfs_mount_opts *opts, st
     fs->read_only = opts->read_only || env->write == nullptr;
     err_t err = mount_newest(fs);
     if (err == ERR_OK && !fs->read_only) {
+        tfs_space_preload(fs);
         err = tfs_reclaim_all(fs);
     }
     if (err != ERR_OK) {
