@@ -99,6 +99,17 @@ static void mount_root(void) {
     }
 }
 
+// The first process finds its console there.
+static void mount_devices(void) {
+    struct path root = vfs_root();
+    struct walk_base base = {.cred = &cred_root, .root = root, .cwd = root};
+    err_t err = vfs_mount(&base, "devtmpfs", "/dev", "devtmpfs", 0, "");
+    if (err != ERR_OK) {
+        log(INIT, WARN, "/dev cannot be mounted (%s)", err_text(err));
+    }
+    path_put(&root);
+}
+
 static void power_off(void) {
     acpi_power_off();
     log(INIT, ERROR, "power-off did not work: it is safe to switch off");
@@ -152,6 +163,7 @@ static const struct step steps[] = {
     {"Linux layer", linux_init},
     {"procfs", start_procfs},
     {"root file system", mount_root},
+    {"device files", mount_devices},
     {"first process", start_first_process},
 };
 

@@ -38,6 +38,9 @@ static void set_hostname(void) {
 
 void mounts_make(void) {
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        if (strcmp(table[i].point, "/dev") == 0 && access("/dev/console", F_OK) == 0) {
+            continue; // the kernel did
+        }
         mkdir(table[i].point, table[i].mode);
         if (mount(table[i].type, table[i].point, table[i].type, 0, table[i].options) != 0) {
             say("cannot mount %s on %s: %s", table[i].type, table[i].point, strerror(errno));
