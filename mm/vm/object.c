@@ -56,6 +56,32 @@ static err_t insert_locked(struct vm_object *o, u64 index, struct page *p) REQUI
     return ERR_OK;
 }
 
+// Clean pages of this object that nobody uses: reclaim cannot have them, we hold the lock.
+static void drop_own_pages(struct vm_object *o) REQUIRES(lc_vm_object) {
+    constexpr u32 WANTED = 64;
+    u32 dropped = 0;
+    u64 index = 0;
+    struct page *p;
+    while (dropped < WANTED && (p = radix_next(o, &index, ~(u64)0, false)) != nullptr) {
+        if (__c11_atomic_load(&p->references, __ATOMIC_ACQUIRE) == 1 &&
+            (__c11_atomic_load(&p->flags, __ATOMIC_RELAXED) & (PAGE_DIRTY | PAGE_WRITEBACK)) == 0) {
+            object_free_pages(o, index, index);
+            dropped++;
+        }
+        index++;
+    }
+}
+
+// Memory may be full of pages of this very object (one big file being read).
+static err_t alloc_locked(struct vm_object *o, struct page **out) REQUIRES(lc_vm_object) {
+    err_t err = page_alloc(0, PAGE_ZERO, out);
+    if (err == ERR_NOMEM && object_has_backing(o)) {
+        drop_own_pages(o);
+        err = page_alloc(0, PAGE_ZERO, out);
+    }
+    return err;
+}
+
 err_t object_page_locked(struct vm_object *o, u64 index, struct page **out) {
     struct page *p = radix_find(o, index);
     if (likely(p != nullptr)) {
@@ -63,7 +89,7 @@ err_t object_page_locked(struct vm_object *o, u64 index, struct page **out) {
         *out = p;
         return ERR_OK;
     }
-    TRY(page_alloc(0, PAGE_ZERO, &p));
+    TRY(alloc_locked(o, &p));
     err_t err = ERR_OK;
     if (o->ops != nullptr && o->ops->fill != nullptr) {
         p->owner = o;
