@@ -49,18 +49,33 @@ static inline void cr3_write(u64 root_pa) {
 static inline void invalidate_page(u64 va) { __asm__ volatile("invlpg (%0)" ::"r"(va) : "memory"); }
 
 // ---- tables ------------------------------------------------------------------------------------
-// The table below *e, made if missing. Null: none (or a large page).
-static entry_t *descend(entry_t *e, bool create, bool user) {
+// Which parts of a table are in use is noted where it is found without looking at the table: in
+// ignored bits of the entry that leads to it, one a group of 64 entries (the last two groups share
+// one); for the root in root_used. Freeing looks at those parts only.
+constexpr u32 GROUP_SHIFT = 6, GROUP_BIT = 52, GROUPS = 7;
+
+static inline u64 group_bit(u32 index) {
+    return (u64)1 << (GROUP_BIT + MIN(index >> GROUP_SHIFT, GROUPS - 1));
+}
+
+// The table below *e. Null: none (or a large page).
+static inline entry_t *descend(const entry_t *e) {
     u64 raw = load(e);
-    if (likely((raw & (MMU_ENTRY_PRESENT | ENTRY_LARGE)) == MMU_ENTRY_PRESENT)) {
-        return table_of(raw);
-    }
-    if (raw != 0 || !create) {
-        return nullptr;
-    }
+    bool is_table = (raw & (MMU_ENTRY_PRESENT | ENTRY_LARGE)) == MMU_ENTRY_PRESENT;
+    return likely(is_table) ? table_of(raw) : nullptr;
+}
+
+// Makes the missing table below *e, which is entry `index` of the table that `above` leads to
+// (null: of the root).
+static entry_t *make_table(struct mmu_space *s, entry_t *e, u32 index, entry_t *above, bool user) {
     struct pa pa;
-    if (upcall_alloc_table(&pa) != ERR_OK) {
+    if (load(e) != 0 || upcall_alloc_table(&pa) != ERR_OK) {
         return nullptr;
+    }
+    if (above != nullptr) {
+        __c11_atomic_fetch_or(above, group_bit(index), __ATOMIC_RELAXED);
+    } else if (user) {
+        __c11_atomic_fetch_or(&s->root_used, (u64)1 << (index >> 2), __ATOMIC_RELAXED);
     }
     __c11_atomic_store(e, pa.v | MMU_ENTRY_PRESENT | MMU_ENTRY_WRITE | (user ? MMU_ENTRY_USER : 0),
                        __ATOMIC_RELEASE);
@@ -68,13 +83,19 @@ static entry_t *descend(entry_t *e, bool create, bool user) {
 }
 
 struct mmu_entry *mmu_entry_at(struct mmu_space *s, u64 va, bool create) {
-    bool user = va < KERNEL_HALF_VA;
     entry_t *t = pa_to_ptr((struct pa){s->root_pa});
+    entry_t *above = nullptr;
     for (u32 shift = 39; shift > PAGE_SHIFT; shift -= 9) {
-        t = descend(&t[index_at(va, shift)], create, user);
-        if (t == nullptr) {
-            return nullptr;
+        entry_t *e = &t[index_at(va, shift)];
+        t = descend(e);
+        if (unlikely(t == nullptr)) {
+            t = create ? make_table(s, e, index_at(va, shift), above, va < KERNEL_HALF_VA)
+                       : nullptr;
+            if (t == nullptr) {
+                return nullptr;
+            }
         }
+        above = e;
     }
     return (struct mmu_entry *)&t[index_at(va, PAGE_SHIFT)];
 }
@@ -85,7 +106,7 @@ struct mmu_entry *mmu_entry_next(const struct mmu_space *s, u64 *va, u64 end) {
         entry_t *t = pa_to_ptr((struct pa){s->root_pa});
         u32 shift = 39;
         for (; shift > PAGE_SHIFT && t != nullptr; shift -= 9) {
-            t = descend(&t[index_at(at, shift)], false, false);
+            t = descend(&t[index_at(at, shift)]);
         }
         if (t != nullptr) {
             *va = at;
@@ -210,18 +231,25 @@ u64 mmu_next_mapped(const struct mmu_space *s, u64 va, u64 end) {
 }
 
 // ---- freeing tables ----------------------------------------------------------------------------
-// A table of the given level (1: leaf) and all below it. At most 4 deep.
-static void free_tree(struct pa table, u32 level) {
+// The table behind an entry (level 1: leaf) and all below it; their entries become 0. At most 3
+// deep.
+static void free_tree(u64 entry, u32 level) {
     if (level > 1) {
-        const entry_t *t = pa_to_ptr(table);
-        for (u32 i = 0; i < 512; i++) {
-            u64 raw = load(&t[i]);
-            if (raw != 0) {
-                free_tree(mmu_entry_pa(raw), level - 1);
+        entry_t *t = table_of(entry);
+        for (u32 group = 0; group < 8; group++) {
+            if ((entry & group_bit(group << GROUP_SHIFT)) == 0) {
+                continue;
+            }
+            for (u32 i = group << GROUP_SHIFT; i < (group + 1) << GROUP_SHIFT; i++) {
+                u64 raw = load(&t[i]);
+                if (raw != 0) {
+                    __c11_atomic_store(&t[i], 0, __ATOMIC_RELAXED);
+                    free_tree(raw, level - 1);
+                }
             }
         }
     }
-    upcall_free_table(table);
+    upcall_free_table(mmu_entry_pa(entry));
 }
 
 constexpr u32 PRUNE_BATCH = 32;
@@ -230,7 +258,7 @@ struct prune {
     u64 start, end;
     u32 count;
     struct {
-        struct pa table;
+        u64 entry;
         u32 level;
     } cut[PRUNE_BATCH];
 };
@@ -241,7 +269,7 @@ static void prune_finish(struct prune *p) {
         mmu_flush(p->space, p->start, FLUSH_PAGES_MAX + 1);
     }
     for (u32 i = 0; i < p->count; i++) {
-        free_tree(p->cut[i].table, p->cut[i].level);
+        free_tree(p->cut[i].entry, p->cut[i].level);
     }
     p->count = 0;
 }
@@ -262,7 +290,7 @@ static void prune_table(struct prune *p, entry_t *t, u64 base, u32 shift) {
                 prune_finish(p);
             }
             __c11_atomic_store(e, 0, __ATOMIC_RELEASE);
-            p->cut[p->count].table = mmu_entry_pa(raw);
+            p->cut[p->count].entry = raw;
             p->cut[p->count].level = (shift - PAGE_SHIFT) / 9;
             p->count++;
         } else if (shift > 21) {
@@ -415,7 +443,9 @@ void mmu_init(u64 root_pa, u64 direct_map_base) {
 err_t mmu_prefill(u64 va, u64 bytes) {
     entry_t *root = pa_to_ptr((struct pa){mmu_kernel_space.root_pa});
     for (u64 at = va; at < va + bytes; at += (u64)1 << 39) {
-        if (descend(&root[index_at(at, 39)], true, false) == nullptr) {
+        u32 index = index_at(at, 39);
+        if (descend(&root[index]) == nullptr &&
+            make_table(&mmu_kernel_space, &root[index], index, nullptr, false) == nullptr) {
             return ERR_NOMEM;
         }
     }
@@ -430,18 +460,26 @@ err_t mmu_space_init(struct mmu_space *s) {
     memcpy(to + USER_ROOT_ENTRIES, from + USER_ROOT_ENTRIES, PAGE_SIZE / 2);
     s->root_pa = root.v;
     __c11_atomic_store(&s->active_cpus, 0, __ATOMIC_RELAXED);
+    __c11_atomic_store(&s->root_used, 0, __ATOMIC_RELAXED);
     return ERR_OK;
 }
 
 void mmu_space_fini(struct mmu_space *s) {
     mmu_deactivate(s);
-    const entry_t *root = pa_to_ptr((struct pa){s->root_pa});
-    for (u32 i = 0; i < USER_ROOT_ENTRIES; i++) {
-        u64 raw = load(&root[i]);
-        if (raw != 0) {
-            free_tree(mmu_entry_pa(raw), 3);
+    entry_t *root = pa_to_ptr((struct pa){s->root_pa});
+    for (u64 used = __c11_atomic_load(&s->root_used, __ATOMIC_RELAXED); used != 0;
+         used &= used - 1) {
+        u32 first = (u32)__builtin_ctzll(used) * 4;
+        for (u32 i = first; i < first + 4; i++) {
+            u64 raw = load(&root[i]);
+            if (raw != 0) {
+                __c11_atomic_store(&root[i], 0, __ATOMIC_RELAXED);
+                free_tree(raw, 3);
+            }
         }
     }
+    u64 *kernel_half = (u64 *)pa_to_ptr((struct pa){s->root_pa}) + USER_ROOT_ENTRIES;
+    memset(kernel_half, 0, PAGE_SIZE / 2);
     upcall_free_table((struct pa){s->root_pa});
     s->root_pa = 0;
 }

@@ -22,6 +22,7 @@ enum mmu_flags : u32 {
 struct mmu_space {
     u64 root_pa;
     _Atomic u64 active_cpus; // bit per CPU that may hold translations
+    _Atomic u64 root_used;   // bit per 4 entries of the root's user half that ever led to a table
 };
 
 void mmu_init(u64 root_pa, u64 direct_map_base);              // adopt the boot tables; drop their identity page

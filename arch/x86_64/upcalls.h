@@ -18,7 +18,7 @@ void upcall_user_return(struct trap_frame *frame);           // kernel/init: sig
 bool upcall_user_work_pending(void);                         // kernel/sched: the current thread's user_work != 0; interrupts off
 void upcall_irq_exit(struct trap_frame *frame);              // kernel/sched: preempts if needed; interrupts off
 err_t upcall_alloc_table(struct pa *out);                    // mm/phys: one zeroed page for a page table
-void upcall_free_table(struct pa table);                     // mm/phys
+void upcall_free_table(struct pa table);                     // mm/phys; all its entries are 0 again
 void upcall_boot_console(const struct boot_info *boot);      // kernel/base: command line, log, early serial console
 void upcall_log(const char *text);                           // kernel/base: a line of the log, area CPU
 [[noreturn]] void upcall_fatal(const char *why);             // kernel/base: panic

@@ -17,8 +17,9 @@
 
 constexpr u32 ZONES = 2;
 constexpr u64 ZONE_LINE = GIB(4) >> PAGE_SHIFT;
-constexpr u32 CACHE_PAGES = 64;
-constexpr u32 CACHE_BATCH = 32;
+constexpr u32 CACHE_PAGES = 256;
+constexpr u32 CACHE_BATCH = 64;
+constexpr u32 ZEROED_PAGES = 32;
 
 struct phys {
     struct spinlock lock;
@@ -34,7 +35,9 @@ DECLARE_SPIN_CLASS(phys, struct phys, lock)
 
 struct phys_cache { // [o] interrupts off
     u32 count;
+    u32 zeroed_count;
     struct page *pages[CACHE_PAGES];
+    struct page *zeroed[ZEROED_PAGES]; // former page tables: known to hold zeros
 };
 
 struct page *page_array;
@@ -118,12 +121,18 @@ static inline struct phys_cache *this_cache(void) { // interrupts off; null earl
     return cpu_this()->phys_cache;
 }
 
-static struct page *take_cached(void) {
+// *flags loses PAGE_ZERO if the page is zero already.
+static struct page *take_cached(u32 *flags) {
     struct page *p = nullptr;
     cpu_irq_off();
     struct phys_cache *c = this_cache();
-    if (likely(c != nullptr && c->count != 0)) {
-        p = c->pages[--c->count];
+    if (likely(c != nullptr)) {
+        if ((*flags & PAGE_ZERO) != 0 && c->zeroed_count != 0) {
+            p = c->zeroed[--c->zeroed_count];
+            *flags &= ~(u32)PAGE_ZERO;
+        } else if (likely(c->count != 0)) {
+            p = c->pages[--c->count];
+        }
     }
     cpu_irq_restore();
     return p;
@@ -200,7 +209,7 @@ err_t page_alloc(u32 order, u32 flags, struct page **out) {
     debug_assert(order <= PAGE_ORDER_MAX);
     struct page *p = nullptr;
     if (likely(order == 0 && (flags & PAGE_BELOW_4G) == 0)) {
-        p = take_cached();
+        p = take_cached(&flags);
     }
     if (unlikely(p == nullptr)) {
         p = take_slow(order, flags);
@@ -285,6 +294,25 @@ void page_put_many(struct page **pages, u32 count) {
     cpu_irq_restore();
 }
 
+// Frees a page whose bytes are all zero: the next request for a zeroed page gets it as it is.
+static void page_put_zeroed(struct page *p) {
+    if (CONFIG_DEBUG) {
+        const u64 *words = page_ptr(p);
+        for (u32 i = 0; i < PAGE_SIZE / 8; i++) {
+            assert_eq(words[i], 0u);
+        }
+    }
+    cpu_irq_off();
+    struct phys_cache *c = this_cache();
+    if (c == nullptr || c->zeroed_count == ZEROED_PAGES) {
+        page_put(p);
+    } else if (page_drop(p)) {
+        kasan_poison(page_ptr(p), PAGE_SIZE, KASAN_PAGE_FREED);
+        c->zeroed[c->zeroed_count++] = p;
+    }
+    cpu_irq_restore();
+}
+
 void phys_add_frames(u64 first, u64 end) {
     GUARD(phys, &phys);
     while (first < end) {
@@ -322,6 +350,7 @@ void phys_stats(struct phys_stats *out) {
     u64 free = __c11_atomic_load(&phys.free_pages, __ATOMIC_RELAXED);
     for (u32 i = 0; i < CPU_MAX; i++) {
         free += __atomic_load_n(&caches[i].count, __ATOMIC_RELAXED); // other CPUs': a snapshot
+        free += __atomic_load_n(&caches[i].zeroed_count, __ATOMIC_RELAXED);
     }
     *out = (struct phys_stats){
         .total_pages = phys.total_pages, .free_pages = free, .reserved_pages = 0};
@@ -337,6 +366,6 @@ err_t upcall_alloc_table(struct pa *out) {
 void upcall_free_table(struct pa table) {
     struct page *p = page_of_pa(table);
     if (!flag_test(p, PAGE_RESERVED)) { // a table of the loader's stays
-        page_put(p);
+        page_put_zeroed(p);
     }
 }

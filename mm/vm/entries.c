@@ -49,11 +49,15 @@ void gather_finish(struct gather *g) {
     }
 }
 
+static void gather_cached(struct gather *g, u64 va) {
+    g->flush = true;
+    g->first_va = MIN(g->first_va, va);
+    g->end_va = MAX(g->end_va, va + PAGE_SIZE);
+}
+
 static inline void gather_add(struct gather *g, u64 va, u64 raw) {
-    if (may_be_cached(raw)) {
-        g->flush = true;
-        g->first_va = MIN(g->first_va, va);
-        g->end_va = MAX(g->end_va, va + PAGE_SIZE);
+    if (may_be_cached(raw) && !g->no_flush) {
+        gather_cached(g, va);
     }
     g->dropped++;
     g->pages[g->count++] = page_of_pa(mmu_entry_pa(raw));
@@ -66,12 +70,14 @@ static inline void gather_add(struct gather *g, u64 va, u64 raw) {
 void entries_unmap(struct gather *g, u64 start, u64 end) {
     struct mmu_entry *e;
     for (u64 va = start; (e = mmu_entry_next(&g->space->mmu, &va, end)) != nullptr;) {
-        for (u64 stop = mmu_table_end(va, end); va < stop; va += PAGE_SIZE, e++) {
+        u64 at = va; // in a register
+        for (u64 stop = mmu_table_end(at, end); at < stop; at += PAGE_SIZE, e++) {
             u64 raw = mmu_entry_take(e);
             if (raw != 0) {
-                gather_add(g, va, raw);
+                gather_add(g, at, raw);
             }
         }
+        va = at;
     }
 }
 
@@ -146,38 +152,55 @@ bool entries_write_protect(struct vm_space *s, u64 start, u64 end, const struct 
 }
 
 // ---- copying and moving
+// One table's worth: entries e ... of [va, stop) to the table that starts at target, made when
+// needed. False: no memory.
+static bool copy_table(struct vm_space *to, struct mmu_entry *e, u64 va, u64 stop, u64 *copied,
+                       bool *flush) {
+    struct mmu_entry *target = nullptr;
+    u64 count = 0, writable = 0;
+    for (; va < stop; va += PAGE_SIZE, e++) {
+        u64 raw = mmu_entry_get(e);
+        if (raw == 0) {
+            continue;
+        }
+        if (unlikely(target == nullptr)) {
+            target = mmu_entry_at(&to->mmu, ALIGN_DOWN(va, MMU_TABLE_BYTES), true);
+            if (target == nullptr) {
+                break;
+            }
+        }
+        if ((raw & MMU_ENTRY_WRITE) != 0) {
+            __c11_atomic_fetch_and(&e->raw, ~MMU_ENTRY_WRITE, __ATOMIC_RELAXED);
+            writable++;
+        }
+        struct page *p = page_of_pa(mmu_entry_pa(raw));
+        __c11_atomic_fetch_add(&p->references, 1, __ATOMIC_RELAXED);
+        mmu_entry_set(&target[(va % MMU_TABLE_BYTES) >> PAGE_SHIFT],
+                      raw & ~(MMU_ENTRY_WRITE | MMU_ENTRY_ACCESSED | MMU_ENTRY_DIRTY));
+        count++;
+    }
+    *copied += count;
+    *flush = *flush || writable != 0;
+    return va >= stop;
+}
+
 // The private pages of m become shared, read-only, of both spaces. The reverse map is shut out by
 // the object lock.
 err_t entries_copy(struct vm_space *from, struct vm_space *to, const struct vm_mapping *m,
                    bool *flush) {
     u64 copied = 0;
+    err_t err = ERR_OK;
     struct mmu_entry *e;
     for (u64 va = m->start; (e = mmu_entry_next(&from->mmu, &va, m->end)) != nullptr;) {
-        struct mmu_entry *target = nullptr;
-        for (u64 stop = mmu_table_end(va, m->end); va < stop; va += PAGE_SIZE, e++) {
-            u64 raw = mmu_entry_get(e);
-            if (raw == 0) {
-                continue;
-            }
-            if (unlikely(target == nullptr)) {
-                target = mmu_entry_at(&to->mmu, ALIGN_DOWN(va, MMU_TABLE_BYTES), true);
-                if (target == nullptr) {
-                    __c11_atomic_fetch_add(&to->resident_pages, copied, __ATOMIC_RELAXED);
-                    return ERR_NOMEM;
-                }
-            }
-            if ((raw & MMU_ENTRY_WRITE) != 0) {
-                __c11_atomic_fetch_and(&e->raw, ~MMU_ENTRY_WRITE, __ATOMIC_ACQ_REL);
-                *flush = true;
-            }
-            page_get(page_of_pa(mmu_entry_pa(raw)));
-            mmu_entry_set(&target[(va % MMU_TABLE_BYTES) >> PAGE_SHIFT],
-                          raw & ~(MMU_ENTRY_WRITE | MMU_ENTRY_ACCESSED | MMU_ENTRY_DIRTY));
-            copied++;
+        u64 stop = mmu_table_end(va, m->end);
+        if (!copy_table(to, e, va, stop, &copied, flush)) {
+            err = ERR_NOMEM;
+            break;
         }
+        va = stop;
     }
     __c11_atomic_fetch_add(&to->resident_pages, copied, __ATOMIC_RELAXED);
-    return ERR_OK;
+    return err;
 }
 
 err_t entries_move(struct vm_space *s, u64 from, u64 to, u64 bytes) {
