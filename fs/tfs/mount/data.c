@@ -14,6 +14,7 @@
 
 constexpr u64 COMPLAIN_EVERY_NS = 10 * NS_PER_SEC;
 constexpr i64 SPACE_CHECK_BYTES = 16 << 20; // below this the core is asked before each write
+constexpr u64 METADATA_BLOCKS_MAX = 2048;   // 8 MiB
 static const u64 READ_AHEAD_BYTES = READ_AHEAD_PAGES * PAGE_SIZE;
 
 static struct tfs_node *node_of_object(struct vm_object *o) {
@@ -275,8 +276,10 @@ err_t tfs_volume_flush(struct tfs_volume *vol) {
 void tfs_space_refresh(struct tfs_volume *vol) {
     struct tfs_statfs s;
     if (tfs_statfs(vol->core, &s) == ERR_OK) {
-        u64 bytes = s.blocks_available * TFS_BLOCK_SIZE;
-        vol->space_bytes = (i64)MIN(bytes, (u64)INT64_MAX) - (i64)vol->dirty_bytes;
+        // A part stays for the metadata of what is promised.
+        u64 margin = MIN(s.blocks_total / 64, METADATA_BLOCKS_MAX);
+        u64 blocks = s.blocks_available > margin ? s.blocks_available - margin : 0;
+        vol->space_bytes = (i64)(blocks * TFS_BLOCK_SIZE) - (i64)vol->dirty_bytes;
     }
 }
 
