@@ -44,14 +44,16 @@ int main(void) {
     V(write(both, "self", 4));
     V(read(both, b, 2));
     close(both);
-    E(lseek(open("p", O_RDONLY | O_NONBLOCK), 0, SEEK_SET));
+    r = MUST(open("p", O_RDONLY | O_NONBLOCK));
+    E(lseek(r, 0, SEEK_SET));
+    close(r);
     child = MUST(fork());
     if (child == 0) {
         signal(SIGUSR1, SIG_DFL);
         open("p", O_WRONLY);
-        int x = open("p", O_RDONLY);
-        _exit(x >= 0 ? 1 : 2);
+        _exit(1);
     }
+    await_state(child, 'S');
     kill(child, SIGKILL);
     reap("killed while it waited", child);
     unlink("p");

@@ -15,12 +15,14 @@ for program; do
     mkdir "$base/dir"
     cd "$base/dir" || exit 1
     echo "@@@ begin $label $name"
+    read -r start _ </proc/uptime
     {
         $busybox timeout -s KILL 150 $busybox setsid "$program" </dev/null >"$base/output" 2>&1
         status=$?
     } 2>/dev/null
     cat "$base/output"
-    echo "@@@ end $label $name $status"
+    read -r end _ </proc/uptime
+    echo "@@@ end $label $name $status $start $end"
     cd /
 done
 rm -rf "$base"

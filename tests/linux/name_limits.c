@@ -13,10 +13,10 @@ int main(void) {
     name[256] = 0;
     E(open(name, O_CREAT | O_WRONLY, 0644));
     E(mkdir(name, 0755));
-    E(rename("x", name));
     E(stat(name, &(struct stat){}));
     E(access(name, F_OK));
     put_file("f", "x");
+    E(rename("f", name));
     char path[5000];
     memset(path, '/', sizeof path);
     path[0] = '.';

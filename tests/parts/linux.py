@@ -12,7 +12,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 import zlib
 
 import harness
@@ -96,7 +95,7 @@ def answers_of_linux(folder, names):
                        preexec_fn=plain_process, env={"PATH": os.environ["PATH"], "HOME": "/root", "TERM": "dumb"}, check=False)
     with open(out, encoding="utf-8", errors="replace") as file:
         text = file.read()
-    answers = parse(text)
+    answers, _ = parse(text)
     missing = [name for name in names if ("linux", name) not in answers]
     check(not missing, f"Linux gave no answer of {' '.join(missing[:5])}:\n{harness.tail(text)}")
     bad = [name for name in names if "BROKEN SET-UP" in answers["linux", name][0]]
@@ -105,13 +104,15 @@ def answers_of_linux(folder, names):
 
 
 def parse(text):
-    """{(label, program): (output, status)} of what guest.sh printed; status None: it did not come to its end."""
-    answers = {}
+    """What guest.sh printed: {(label, program): (output, status)}, status None: it did not come to its end; {…: seconds}."""
+    answers, times = {}, {}
     pieces = re.split(r"^@@@ begin (\S+) (\S+)\n", text, flags=re.M)
     for label, name, body in zip(pieces[1::3], pieces[2::3], pieces[3::3]):
-        end = re.search(rf"^@@@ end {re.escape(label)} {re.escape(name)} (\d+)$", body, re.M)
+        end = re.search(rf"^@@@ end {re.escape(label)} {re.escape(name)} (\d+) ([\d.]+) ([\d.]+)$", body, re.M)
+        if end:
+            times[label, name] = float(end.group(3)) - float(end.group(2))
         answers[label, name] = (body[:end.start()], int(end.group(1))) if end else (body, None)
-    return answers
+    return answers, times
 
 
 # ---- Hornet --------------------------------------------------------------------------------------------
@@ -156,11 +157,9 @@ def one_boot(tests, boot, config, cpus, folder, wanted, expected):
     os.makedirs(bin_folder)
     for name in names:
         shutil.copy(os.path.join(folder, name), bin_folder)
-    start = time.monotonic()
     result = harness.guest("\n".join(lines), disk, config=config, options=("--cpus", cpus),
                            add=(f"{bin_folder}:{PROGRAMS}", f"{SOURCES}/guest.sh:/test/guest.sh"))
-    answers = parse(result.out)
-    each = (time.monotonic() - start) / max(1, len(answers))
+    answers, times = parse(result.out)
     left = []
     for system, scratch, program in wanted:
         if (system, program) not in answers:
@@ -169,7 +168,7 @@ def one_boot(tests, boot, config, cpus, folder, wanted, expected):
         error = judge(program, expected["linux", program], answers[system, program], accepted)
         if answers[system, program][1] is None:
             error = f"{error}\nthe guest did not survive it:\n{result.describe()}"
-        tests.report(f"{boot}-{system}/{program}", each, error)
+        tests.report(f"{boot}-{system}/{program}", times.get((system, program), 0), error)
     fault = harness.FAULT.search(result.log)
     if result.status == 0 and not fault and not left:
         tests.report(f"{boot}/log", 0)
