@@ -199,7 +199,8 @@ void sched_enqueue_new(struct thread *t) {
 void sched_arrive(void) NO_LOCK_ANALYSIS {
     struct run_queue *rq = this_queue();
     struct thread *previous = rq->previous;
-    bool dead = previous->state == THREAD_DEAD;
+    // Preempted on its way to the last switch, a dead thread still waits for a CPU to finish that.
+    bool dead = previous->state == THREAD_DEAD && !previous->on_queue;
     bool move = !dead && previous->on_queue && previous != rq->idle &&
                 !(previous->cpu_allowed >> rq->cpu & 1);
     if (move) {
