@@ -57,6 +57,11 @@ static err_t make_text(const struct proc_node *n, char **buf, size_t *bytes) {
     }
 }
 
+// Asked again after the open: the process may have started a set-user-id program since.
+static err_t still_allowed(const struct file *f, const struct proc_node *n) {
+    return proc_node_gone(n) ? ERR_SRCH : proc_node_may_look(n, f->cred);
+}
+
 static err_t text_read(struct file *f, struct vm_span span, u64 *pos, size_t *done) {
     struct proc_node *n = node_of(f);
     struct proc_text *p = f->data;
@@ -65,9 +70,7 @@ static err_t text_read(struct file *f, struct vm_span span, u64 *pos, size_t *do
     }
     GUARD(procfs, p);
     if (p->buf == nullptr || *pos == 0) {
-        if (proc_node_gone(n)) {
-            return ERR_SRCH;
-        }
+        TRY(still_allowed(f, n));
         char *fresh;
         size_t bytes;
         TRY(make_text(n, &fresh, &bytes));
@@ -90,9 +93,7 @@ static err_t text_write(struct file *f, struct vm_span span, u64 *pos, size_t *d
     if (n->entry->write == nullptr) {
         return ERR_IO;
     }
-    if (proc_node_gone(n)) {
-        return ERR_SRCH;
-    }
+    TRY(still_allowed(f, n));
     size_t bytes = MIN(span.bytes, WRITE_MAX - 1);
     char *text;
     TRY(heap_alloc(WRITE_MAX, (void **)&text));

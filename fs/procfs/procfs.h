@@ -4,5 +4,6 @@
 #include <abi/boot.h>
 
 void procfs_init(void); // registers the type; before the first mount
-// What the loader handed over appears as /proc/hornet/modules/NAME, read-only. boot stays valid for ever.
+// What the loader handed over appears as /proc/hornet/modules/NAME, read-only. boot stays valid for
+// ever.
 void procfs_set_modules(const struct boot_info *boot);
