@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What Hornet adds to a GPT disk: the partition type of a tfs partition. The kernel takes the first partition of this type
-// on its disks as its root. Chosen once at random; tools/image.py writes it. Source of the byte order: UEFI 2.10, 5.3 and
-// appendix A (the first three fields of a GUID are little-endian).
+// What Hornet adds to a GPT disk: the partition type of a tfs partition. The kernel takes the first
+// partition of this type on its disks as its root. Chosen once at random; tools/image.py writes it.
+// Source of the byte order: UEFI 2.10, 5.3 and appendix A (the first three fields of a GUID are
+// little-endian).
 #pragma once
 #include <lib/types.h>
 

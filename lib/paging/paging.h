@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Builds x86-64 page tables before the kernel's memory manager exists: loader, PVH stub and SMP start. Pure: tables come from a
-// hook, and physical addresses are reached through an offset, so that host tests can run it on an array.
-// Source: Intel SDM 3A section 4.5 (4-level paging).
+// Builds x86-64 page tables before the kernel's memory manager exists: loader, PVH stub and SMP
+// start. Pure: tables come from a hook, and physical addresses are reached through an offset, so
+// that host tests can run it on an array. Source: Intel SDM 3A section 4.5 (4-level paging).
 #pragma once
 #include <lib/types.h>
 
@@ -22,8 +22,9 @@ struct paging {
 // Allocates the root. Errors: of alloc_table.
 err_t paging_init(struct paging *p);
 
-// Maps [va, va+bytes) to [pa, ...) with flags (PAGING_*); page-aligned; uses 1 GiB and 2 MiB pages where alignment allows.
-// Errors: ERR_INVAL (alignment, wrap, non-canonical), ERR_EXIST (something is mapped there), of alloc_table.
+// Maps [va, va+bytes) to [pa, ...) with flags (PAGING_*); page-aligned; uses 1 GiB and 2 MiB pages
+// where alignment allows. Errors: ERR_INVAL (alignment, wrap, non-canonical), ERR_EXIST (something
+// is mapped there), of alloc_table.
 err_t paging_map(struct paging *p, u64 va, u64 pa, u64 bytes, u64 flags);
 
 // What maps va: physical address and flags. Errors: ERR_NOENT.
