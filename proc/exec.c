@@ -252,6 +252,7 @@ static void switch_space(struct exec *x, struct process *p, struct user_thread *
     x->space = nullptr;
     if (old != nullptr) {
         p->max_rss_pages = MAX(p->max_rss_pages, old->resident_pages);
+        p->faults += old->fault_count;
         vm_space_put(old);
     }
     vfork_release(t);

@@ -67,6 +67,7 @@ static void take_apart(struct process *p) {
     signals_unlock(p);
     if (space != nullptr) {
         p->max_rss_pages = MAX(p->max_rss_pages, space->resident_pages);
+        p->faults += space->fault_count;
         vm_space_put(space);
     }
     fd_table_put(fds);

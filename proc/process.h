@@ -135,6 +135,7 @@ struct process {
     _Atomic u64 user_ns, kernel_ns;     // [a] of ended threads
     _Atomic u64 children_user_ns, children_kernel_ns; // [a] of children waited for
     _Atomic u64 max_rss_pages, children_max_rss_pages;
+    _Atomic u64 faults, children_faults;   // [a] of address spaces it left; of children waited for
     struct proc_timers *timers;            // [o] itimer and POSIX timers, made on first use
     const struct exec_layer *layer;        // [I]
     struct trace_ring *trace;              // [s] strace-like trace, or null; reference
@@ -148,7 +149,8 @@ struct exec_layer { // an exec layer is a struct: name and what differs
     const char *name;
     void (*syscall)(struct trap_frame *frame);
     void (*deliver_signals)(struct trap_frame *frame); // on the way to user mode
-    void (*trap)(struct trap_frame *frame, u64 va, enum vm_fault why); // exceptions of user mode become signals
+    void (*trap)(struct trap_frame *frame, u64 va,
+                 enum vm_fault why); // exceptions of user mode become signals
     void (*thread_ending)(
         struct user_thread *t);          // robust list, clear_child_tid; the space is still there
     void (*print_calls)(struct text *t); // /proc/hornet/abi
@@ -230,7 +232,7 @@ struct wait_result {
     u32 pid, uid; // pid 0: nothing (NOHANG)
     int code;     // CLD_*
     int status;   // wait4 encoding
-    u64 user_ns, kernel_ns, max_rss_pages;
+    u64 user_ns, kernel_ns, max_rss_pages, faults;
 };
 err_t process_wait(enum wait_which which, u32 id, u32 options,
                    struct wait_result *out); // ERR_CHILD, ERR_INTR
@@ -308,8 +310,9 @@ struct file *space_exe(struct vm_space *s); // with a reference, or null
 struct interval {
     u64 value_ns, interval_ns;
 };
-err_t proc_itimer(const struct interval *set,
-                  struct interval *old); // ITIMER_REAL of the current process
+enum itimer_kind : u32 { ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF };
+err_t proc_itimer(enum itimer_kind kind, const struct interval *set,
+                  struct interval *old); // current process; set null: only reads
 struct posix_timer_spec {
     bool wall;
     int notify, signo;

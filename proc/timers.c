@@ -14,11 +14,12 @@ struct proc_timer {
     _Atomic bool off;
     _Atomic u64 interval_ns;
     _Atomic u32 overrun;
-    int id;
+    int id;                      // of a POSIX timer; ITIMER_* of an interval timer
+    _Atomic u64 cpu_deadline_ns; // ITIMER_VIRTUAL and _PROF: on the process's own clock
     struct posix_timer_spec spec;
 };
 struct proc_timers {
-    struct proc_timer real;
+    struct proc_timer intervals[3]; // ITIMER_REAL, _VIRTUAL, _PROF
     struct proc_timer posix[TIMERS_MAX];
 };
 
@@ -41,6 +42,32 @@ static void real_fired(struct timer *timer) {
     struct siginfo info = {.signo = LINUX_SIGALRM, .code = LINUX_SI_KERNEL};
     signal_send(t->process, &info);
     again(t);
+}
+
+// The process's own clock an interval timer runs on.
+static u64 cpu_clock_of(struct proc_timer *t) {
+    u64 user_ns, kernel_ns;
+    process_times(t->process, &user_ns, &kernel_ns);
+    return t->id == ITIMER_VIRTUAL ? user_ns : user_ns + kernel_ns;
+}
+// One thread cannot use more processor time than passes, so the rest (shared by the threads) is a
+// safe time to look again.
+static u64 cpu_look_again(struct proc_timer *t, u64 used_ns) {
+    u64 rest = t->cpu_deadline_ns > used_ns ? t->cpu_deadline_ns - used_ns : 0;
+    return deadline_in(time_now_ns(), MAX(rest / MAX(t->process->thread_count, 1u), NS_PER_MS));
+}
+static void cpu_fired(struct timer *timer) {
+    struct proc_timer *t = container_of(timer, struct proc_timer, timer);
+    u64 used = cpu_clock_of(t);
+    if (used >= t->cpu_deadline_ns) {
+        struct siginfo info = {.signo = t->id == ITIMER_VIRTUAL ? LINUX_SIGVTALRM : LINUX_SIGPROF,
+                               .code = LINUX_SI_KERNEL};
+        signal_send(t->process, &info);
+        t->cpu_deadline_ns = t->interval_ns == 0 ? 0 : used + t->interval_ns;
+    }
+    if (!t->off && t->cpu_deadline_ns != 0) {
+        timer_start(&t->timer, cpu_look_again(t, used));
+    }
 }
 
 static void posix_fired(struct timer *timer) {
@@ -84,14 +111,32 @@ static void arm(struct proc_timer *t, u64 deadline_ns, u64 interval_ns) {
 static err_t timers_of(struct process *p, struct proc_timers **out) {
     if (p->timers == nullptr) {
         TRY(heap_new(&p->timers));
-        p->timers->real.timer.fn = real_fired;
-        p->timers->real.process = p;
+        for (int i = 0; i < 3; i++) {
+            p->timers->intervals[i].timer.fn = i == ITIMER_REAL ? real_fired : cpu_fired;
+            p->timers->intervals[i].process = p;
+            p->timers->intervals[i].id = i;
+        }
     }
     *out = p->timers;
     return ERR_OK;
 }
 
-err_t proc_itimer(const struct interval *set, struct interval *old) {
+static void cpu_read_out(struct proc_timer *t, struct interval *out) {
+    u64 used = cpu_clock_of(t), deadline = t->cpu_deadline_ns;
+    out->interval_ns = t->interval_ns;
+    out->value_ns = deadline == 0 ? 0 : deadline > used ? deadline - used : 1;
+}
+static void cpu_set(struct proc_timer *t, const struct interval *set) {
+    u64 used = cpu_clock_of(t);
+    t->interval_ns = set->interval_ns;
+    t->cpu_deadline_ns = set->value_ns == 0 ? 0 : used + set->value_ns;
+    t->off = false;
+    if (set->value_ns != 0) {
+        timer_start(&t->timer, cpu_look_again(t, used));
+    }
+}
+
+err_t proc_itimer(enum itimer_kind kind, const struct interval *set, struct interval *old) {
     struct process *p = process_current();
     *old = (struct interval){};
     if (p->timers == nullptr && (set == nullptr || set->value_ns == 0)) {
@@ -99,12 +144,20 @@ err_t proc_itimer(const struct interval *set, struct interval *old) {
     }
     struct proc_timers *all;
     TRY(timers_of(p, &all));
-    read_out(&all->real, old);
-    if (set != nullptr) {
-        stop(&all->real);
-        if (set->value_ns != 0) {
-            arm(&all->real, deadline_in(time_now_ns(), set->value_ns), set->interval_ns);
-        }
+    struct proc_timer *t = &all->intervals[kind];
+    if (kind == ITIMER_REAL) {
+        read_out(t, old);
+    } else {
+        cpu_read_out(t, old);
+    }
+    if (set == nullptr) {
+        return ERR_OK;
+    }
+    stop(t);
+    if (kind != ITIMER_REAL) {
+        cpu_set(t, set);
+    } else if (set->value_ns != 0) {
+        arm(t, deadline_in(time_now_ns(), set->value_ns), set->interval_ns);
     }
     return ERR_OK;
 }
@@ -181,7 +234,9 @@ void proc_timers_drop(struct process *p, bool posix_only) {
         }
     }
     if (!posix_only) {
-        stop(&all->real);
+        for (int i = 0; i < 3; i++) {
+            stop(&all->intervals[i]);
+        }
         heap_free(&p->timers);
     }
 }

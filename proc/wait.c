@@ -38,6 +38,7 @@ static void fill(struct query *q, struct process *c, int code, int status) {
     r->user_ns += c->children_user_ns;
     r->kernel_ns += c->children_kernel_ns;
     r->max_rss_pages = MAX(c->max_rss_pages, c->children_max_rss_pages);
+    r->faults = c->faults + c->children_faults;
     q->found = true;
 }
 
@@ -46,6 +47,7 @@ static void reap(struct query *q, struct process *c) REQUIRES(lc_proc_table) {
     p->children_user_ns += q->out->user_ns;
     p->children_kernel_ns += q->out->kernel_ns;
     p->children_max_rss_pages = MAX(p->children_max_rss_pages, q->out->max_rss_pages);
+    p->children_faults += q->out->faults;
     process_table_remove_locked(c);
     q->buried = c;
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// From the syscall instruction to a handler. The table comes from abi/linux/syscall.def; a number without handler answers ENOSYS and
-// is counted per call and program.
+// From the syscall instruction to a handler. The table comes from abi/linux/syscall.def; a number
+// without handler answers ENOSYS and is counted per call and program.
 #include "linux_impl.h"
 #include <exec/linux/linux.h>
 #include <stdatomic.h>
 
-#define HANDLER_full(name) linux_##name
-#define HANDLER_partial(name) linux_##name
-#define HANDLER_none(name) nullptr
+#define HANDLER_full(name)                       linux_##name
+#define HANDLER_partial(name)                    linux_##name
+#define HANDLER_none(name)                       nullptr
 #define SYSCALL(number, name, state, args, note) [number] = HANDLER_##state(name),
 static linux_handler *const table[LINUX_CALLS] = {
 #include <abi/linux/syscall.def>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // eventfd, memfd and epoll.
 //
-// An epoll file keeps its members in a list with a waiter on each queue of each member. A wake marks the member and wakes the epoll file's
-// own queue; epoll_wait then asks the marked members what holds. Level-triggered members stay marked while they are ready, edge-triggered
-// ones are marked by a wake only.
+// An epoll file keeps its members in a list with a waiter on each queue of each member. A wake
+// marks the member and wakes the epoll file's own queue; epoll_wait then asks the marked members
+// what holds. Level-triggered members stay marked while they are ready, edge-triggered ones are
+// marked by a wake only.
 #include "linux_impl.h"
 #include <stdatomic.h>
 
@@ -107,7 +108,8 @@ static u32 event_poll(struct file *f, struct poll_table *t) {
     return (now > 0 ? (u32)POLL_IN : 0) | (now < EVENT_MAX ? (u32)POLL_OUT : 0);
 }
 static void event_release(struct file *f) { heap_free_raw(f->data); }
-static const struct file_ops event_ops = {.read = event_read, .write = event_write, .poll = event_poll, .release = event_release};
+static const struct file_ops event_ops = {
+    .read = event_read, .write = event_write, .poll = event_poll, .release = event_release};
 
 static i64 event_create(u64 initial, u32 flags) {
     struct event *e;

@@ -6,13 +6,54 @@ constexpr u64 TRANSFER_MAX = 0x7ffff000; // one call moves at most this much, as
 constexpr u32 IOV_CHUNK = 8;
 constexpr size_t PIPE_ATOMIC = 4096;
 
+static void signal_self(int sig) {
+    struct user_thread *t = user_thread_current();
+    struct siginfo info = {
+        .signo = sig, .code = LINUX_SI_USER, .pid = t->process->pid, .uid = t->cred->uid};
+    GUARD(proc_table, &proc_table);
+    (void)signal_send_thread_locked(t, &info);
+}
 static void broken_pipe(err_t err) {
     if (err == ERR_PIPE) {
-        struct user_thread *t = user_thread_current();
-        struct siginfo info = {.signo = LINUX_SIGPIPE, .code = LINUX_SI_USER, .pid = t->process->pid, .uid = t->cred->uid};
-        GUARD(proc_table, &proc_table);
-        (void)signal_send_thread_locked(t, &info);
+        signal_self(LINUX_SIGPIPE);
     }
+}
+// A write to a pipe that got part of its bytes in and then lost its reader says so by the signal
+// only.
+static void short_write(struct file *f) {
+    if (f->vnode != nullptr && f->vnode->type == VNODE_FIFO && !(f->flags & O_NONBLOCK) &&
+        file_poll(f, nullptr) & POLL_ERR) {
+        signal_self(LINUX_SIGPIPE);
+    }
+}
+static err_t beyond_limit(void) {
+    signal_self(LINUX_SIGXFSZ);
+    return ERR_FBIG;
+}
+
+// RLIMIT_FSIZE: cuts a write to a regular file at the limit; beyond it SIGXFSZ and ERR_FBIG.
+static err_t size_limit(struct file *f, const u64 *pos, u64 *bytes) {
+    u64 limit = process_rlimit(process_current(), LINUX_RLIMIT_FSIZE), at = 0;
+    if (likely(limit == LINUX_RLIM_INFINITY) || f->vnode == nullptr ||
+        f->vnode->type != VNODE_REG || *bytes == 0) {
+        return ERR_OK;
+    }
+    struct path place;
+    struct vattr a = {};
+    if (f->flags & O_APPEND) {
+        file_place(f, &place);
+        TRY(vfs_getattr(&place, &a));
+        at = a.size;
+    } else if (pos != nullptr) {
+        at = *pos;
+    } else {
+        TRY(file_seek(f, 0, 1, &at));
+    }
+    if (at >= limit) {
+        return beyond_limit();
+    }
+    *bytes = MIN(*bytes, limit - at);
+    return ERR_OK;
 }
 
 static i64 one_transfer(int fd, struct vm_span span, u64 *pos, bool write) {
@@ -24,7 +65,16 @@ static i64 one_transfer(int fd, struct vm_span span, u64 *pos, bool write) {
         return ERR_INVAL;
     }
     span.bytes = MIN(span.bytes, TRANSFER_MAX);
-    err_t err = write ? file_write(r.file, span, pos, &done) : file_read(r.file, span, pos, &done);
+    err_t err = ERR_OK;
+    if (!write) {
+        err = file_read(r.file, span, pos, &done);
+    } else {
+        err = size_limit(r.file, pos, &span.bytes);
+        err = err == ERR_OK ? file_write(r.file, span, pos, &done) : err;
+        if (unlikely(done < span.bytes && err == ERR_OK)) {
+            short_write(r.file);
+        }
+    }
     fd_put(&r);
     if (unlikely(err != ERR_OK)) {
         if (write) {
@@ -118,13 +168,15 @@ static err_t vector_run(struct vector *v) {
             if (bytes == 0) {
                 continue;
             }
-            TRY(vector_piece(v, (struct vm_span){.user = user(iov[k].base), .bytes = bytes}, &more));
+            TRY(vector_piece(v, (struct vm_span){.user = user(iov[k].base), .bytes = bytes},
+                             &more));
         }
     }
     return ERR_OK;
 }
 
-// Small writes to pipes and terminals leave as one piece, so that lines of several writers never mix.
+// Small writes to pipes and terminals leave as one piece, so that lines of several writers never
+// mix.
 static err_t vector_gather(struct vector *v) {
     struct user_thread *t = user_thread_current();
     if (t->path_buf[1] == nullptr) {
@@ -151,15 +203,20 @@ static i64 vector(int fd, u64 base, u64 count, u64 *pos, bool write) {
         PASS(seekable(fd));
     }
     PASS(fd_get_io(fd, &r));
-    struct vector v = {.file = r.file, .pos = pos, .write = write, .base = base, .count = (u32)count};
+    struct vector v = {
+        .file = r.file, .pos = pos, .write = write, .base = base, .count = (u32)count};
     err_t err = count > LINUX_IOV_MAX ? ERR_INVAL : vector_measure(&v);
+    if (err == ERR_OK && write) {
+        err = size_limit(r.file, pos, &v.total);
+    }
     if (err == ERR_OK && v.total == 0) { // rights are still checked
         size_t done = 0;
         struct vm_span none = {.user = UPTR_NULL};
         err = write ? file_write(r.file, none, pos, &done) : file_read(r.file, none, pos, &done);
     } else if (err == ERR_OK) {
         bool plain = r.file->vnode != nullptr && r.file->vnode->type == VNODE_REG;
-        bool gather = write && !plain && v.total <= PIPE_ATOMIC && v.count > 1 && v.count <= IOV_CHUNK;
+        bool gather =
+            write && !plain && v.total <= PIPE_ATOMIC && v.count > 1 && v.count <= IOV_CHUNK;
         err = gather ? vector_gather(&v) : vector_run(&v);
     }
     fd_put(&r);
@@ -172,8 +229,12 @@ static i64 vector(int fd, u64 base, u64 count, u64 *pos, bool write) {
     return restartable(err);
 }
 
-i64 linux_readv(struct trap_frame *f) { return vector((int)arg0(f), arg1(f), arg2(f), nullptr, false); }
-i64 linux_writev(struct trap_frame *f) { return vector((int)arg0(f), arg1(f), arg2(f), nullptr, true); }
+i64 linux_readv(struct trap_frame *f) {
+    return vector((int)arg0(f), arg1(f), arg2(f), nullptr, false);
+}
+i64 linux_writev(struct trap_frame *f) {
+    return vector((int)arg0(f), arg1(f), arg2(f), nullptr, true);
+}
 i64 linux_preadv(struct trap_frame *f) {
     u64 pos = arg3(f);
     return vector((int)arg0(f), arg1(f), arg2(f), &pos, false);
@@ -203,13 +264,17 @@ i64 linux_lseek(struct trap_frame *f) {
     return err == ERR_OK ? (i64)pos : (i64)err;
 }
 
+static bool within_limit(u64 bytes) {
+    return bytes <= process_rlimit(process_current(), LINUX_RLIMIT_FSIZE);
+}
+
 i64 linux_ftruncate(struct trap_frame *f) {
     struct fd_ref r;
     if ((i64)arg1(f) < 0) {
         return ERR_INVAL;
     }
     PASS(fd_get_io((int)arg0(f), &r));
-    err_t err = vfs_file_truncate(r.file, arg1(f));
+    err_t err = within_limit(arg1(f)) ? vfs_file_truncate(r.file, arg1(f)) : beyond_limit();
     fd_put(&r);
     return err;
 }
@@ -220,7 +285,7 @@ i64 linux_truncate(struct trap_frame *f) {
         return ERR_INVAL;
     }
     PASS(place_find(LINUX_AT_FDCWD, user(arg0(f)), 0, true, &p));
-    err_t err = vfs_truncate(&p, cred_now(), arg1(f));
+    err_t err = within_limit(arg1(f)) ? vfs_truncate(&p, cred_now(), arg1(f)) : beyond_limit();
     path_put(&p);
     return err;
 }
@@ -228,8 +293,9 @@ i64 linux_truncate(struct trap_frame *f) {
 i64 linux_fallocate(struct trap_frame *f) {
     struct fd_ref r;
     PASS(fd_get_io((int)arg0(f), &r));
-    err_t err = (i64)arg2(f) < 0 || (i64)arg3(f) <= 0 ? ERR_INVAL
-                                                      : vfs_file_allocate(r.file, (u32)arg1(f), arg2(f), arg3(f));
+    err_t err = (i64)arg2(f) < 0 || (i64)arg3(f) <= 0
+                    ? ERR_INVAL
+                    : vfs_file_allocate(r.file, (u32)arg1(f), arg2(f), arg3(f));
     fd_put(&r);
     return err;
 }
@@ -253,7 +319,8 @@ i64 linux_syncfs(struct trap_frame *f) {
     struct fd_ref r;
     PASS(fd_get_io((int)arg0(f), &r));
     struct mount *m = r.file->vnode == nullptr ? nullptr : r.file->vnode->mount;
-    err_t err = m != nullptr && m->ops != nullptr && m->ops->sync != nullptr ? vfs_sync_all() : ERR_OK;
+    err_t err =
+        m != nullptr && m->ops != nullptr && m->ops->sync != nullptr ? vfs_sync_all() : ERR_OK;
     fd_put(&r);
     return err;
 }
@@ -332,9 +399,12 @@ i64 linux_sendfile(struct trap_frame *f) {
     err_t err = fd_get_io((int)arg1(f), &in);
     struct transfer x = {};
     if (err == ERR_OK) {
-        x = (struct transfer){.in = in.file, .out = out.file, .in_pos = has_pos ? &pos : nullptr,
+        x = (struct transfer){.in = in.file,
+                              .out = out.file,
+                              .in_pos = has_pos ? &pos : nullptr,
                               .bytes = MIN(arg3(f), TRANSFER_MAX)};
-        bool plain = in.file->vnode != nullptr && (in.file->vnode->type == VNODE_REG || in.file->vnode->type == VNODE_BLK);
+        bool plain = in.file->vnode != nullptr &&
+                     (in.file->vnode->type == VNODE_REG || in.file->vnode->type == VNODE_BLK);
         err = plain && !(out.file->flags & O_APPEND) ? transfer(&x) : ERR_INVAL;
         fd_put(&in);
     }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Futexes: sleeping on a word of user memory.
 //
-// Waiters sit in hash buckets under a key: private futexes (space, address), shared ones (VM object, offset), which two processes see
-// at different addresses. A waiter checks the word after it is in the bucket and before it sleeps; a waker changes the word before it
-// looks into the bucket. So no wake is lost, although the word is read without the bucket's spinlock (reading may fault and sleep).
-// `woken` of a waiter is set under the bucket's lock; REQUEUE takes a waiter out of one bucket and puts it into another.
-// Source: futex(2), the robust futex ABI of Linux.
+// Waiters sit in hash buckets under a key: private futexes (space, address), shared ones (VM
+// object, offset), which two processes see at different addresses. A waiter checks the word after
+// it is in the bucket and before it sleeps; a waker changes the word before it looks into the
+// bucket. So no wake is lost, although the word is read without the bucket's spinlock (reading may
+// fault and sleep). `woken` of a waiter is set under the bucket's lock; REQUEUE takes a waiter out
+// of one bucket and puts it into another. Source: futex(2), the robust futex ABI of Linux.
 #include "linux_impl.h"
 #include <stdatomic.h>
 
@@ -44,7 +45,8 @@ static struct futex_bucket buckets[BUCKETS];
 static _Atomic bool buckets_ready;
 
 static struct futex_bucket *bucket_of(const struct futex_key *k) {
-    if (!buckets_ready) { // all-zero heads are made on first use; making them twice is harmless before the first waiter
+    if (!buckets_ready) { // all-zero heads are made on first use; making them twice is harmless
+                          // before the first waiter
         static struct futex_bucket guard;
         GUARD(futex, &guard);
         if (!buckets_ready) {
@@ -70,7 +72,8 @@ static bool key_look(const struct vm_mapping *m, void *arg) {
     }
     if (m->object != nullptr && m->flags & VM_SHARED) {
         s->shared = true;
-        *s->key = (struct futex_key){(u64)m->object, (m->object_page << PAGE_SHIFT) + (s->va - m->start)};
+        *s->key =
+            (struct futex_key){(u64)m->object, (m->object_page << PAGE_SHIFT) + (s->va - m->start)};
     }
     return false;
 }
@@ -121,7 +124,8 @@ static void enqueue(struct futex_waiter *w) {
     list_push_back(&b->waiters, &w->node);
 }
 
-// Leaves the queue. REQUEUE may have moved the waiter meanwhile, so the bucket is looked at again under its lock.
+// Leaves the queue. REQUEUE may have moved the waiter meanwhile, so the bucket is looked at again
+// under its lock.
 static void dequeue(struct futex_waiter *w) {
     for (;;) {
         struct futex_bucket *b = w->bucket;

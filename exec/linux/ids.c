@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Who a process is: numbers, groups, sessions, user and group ids. Source of the id rules: POSIX.1-2017 setuid() and Linux credentials(7).
+// Who a process is: numbers, groups, sessions, user and group ids. Source of the id rules:
+// POSIX.1-2017 setuid() and Linux credentials(7).
 #include "linux_impl.h"
 
 i64 linux_getpid(struct trap_frame *f) {
@@ -62,7 +63,8 @@ i64 linux_setsid(struct trap_frame *f) {
 static err_t begin(struct cred **out) { return cred_clone(cred_now(), out); }
 static i64 commit(struct cred *c) {
     const struct cred *old = cred_now();
-    if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid || c->fsgid != old->fsgid) {
+    if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid ||
+        c->fsgid != old->fsgid) {
         process_current()->dumpable = 0;
     }
     process_set_cred(c);
@@ -115,7 +117,8 @@ i64 linux_setresuid(struct trap_frame *f) {
     struct cred *c;
     PASS(begin(&c));
     bool root = c->euid == 0;
-    if (!allowed(r, root, c->uid, c->euid, c->suid) || !allowed(e, root, c->uid, c->euid, c->suid) ||
+    if (!allowed(r, root, c->uid, c->euid, c->suid) ||
+        !allowed(e, root, c->uid, c->euid, c->suid) ||
         !allowed(s, root, c->uid, c->euid, c->suid)) {
         return refuse(c);
     }
@@ -130,7 +133,8 @@ i64 linux_setresgid(struct trap_frame *f) {
     struct cred *c;
     PASS(begin(&c));
     bool root = c->euid == 0;
-    if (!allowed(r, root, c->gid, c->egid, c->sgid) || !allowed(e, root, c->gid, c->egid, c->sgid) ||
+    if (!allowed(r, root, c->gid, c->egid, c->sgid) ||
+        !allowed(e, root, c->gid, c->egid, c->sgid) ||
         !allowed(s, root, c->gid, c->egid, c->sgid)) {
         return refuse(c);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What the system call files share. A handler gets the caller's registers and returns the result, or a negative error
-// (ERR_RESTART* codes and our own errors are translated by dispatch.c and sigframe.c).
+// What the system call files share. A handler gets the caller's registers and returns the result,
+// or a negative error (ERR_RESTART* codes and our own errors are translated by dispatch.c and
+// sigframe.c).
 #pragma once
 #include <abi/linux/signal.h>
 #include <abi/linux/types.h>
@@ -14,7 +15,7 @@
 #include <proc/process.h>
 
 typedef i64 linux_handler(struct trap_frame *f);
-#define HANDLER_full(name) linux_handler linux_##name;
+#define HANDLER_full(name)    linux_handler linux_##name;
 #define HANDLER_partial(name) linux_handler linux_##name;
 #define HANDLER_none(name)
 #define SYSCALL(number, name, state, args, note) HANDLER_##state(name)
@@ -53,7 +54,8 @@ struct at {
 err_t at_begin(struct at *a, int dirfd, struct uptr path, int slot);
 void at_end(struct at *a);
 err_t at_walk(struct at *a, u32 walk_flags, struct path *out); // a reference
-// Like both with AT_EMPTY_PATH: the descriptor's own place when the path is empty. *out with references.
+// Like both with AT_EMPTY_PATH: the descriptor's own place when the path is empty. *out with
+// references.
 err_t place_find(int dirfd, struct uptr path, u32 at_flags, bool follow, struct path *out);
 err_t path_string(struct uptr path, int slot, const char **out);
 void file_place(struct file *f, struct path *out); // borrowed
@@ -61,7 +63,7 @@ void file_place(struct file *f, struct path *out); // borrowed
 static inline const struct cred *cred_now(void) { return user_thread_current()->cred; }
 
 // ---- time
-err_t timespec_in(struct uptr src, u64 *ns);             // ERR_INVAL if not normal or negative
+err_t timespec_in(struct uptr src, u64 *ns); // ERR_INVAL if not normal or negative
 err_t timespec_out(struct uptr dst, u64 ns);
 static inline struct linux_timespec timespec_of(u64 ns) {
     return (struct linux_timespec){(i64)(ns / NS_PER_SEC), (i64)(ns % NS_PER_SEC)};

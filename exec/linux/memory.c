@@ -25,7 +25,8 @@ static err_t file_rights(const struct file *f, struct vm_map_args *m) {
     if (m->flags & VM_SHARED && access != O_RDWR) {
         m->max_prot &= ~(u32)VM_WRITE;
     }
-    if (f->vnode != nullptr && f->vnode->mount != nullptr && f->vnode->mount->flags & MOUNT_NOEXEC) {
+    if (f->vnode != nullptr && f->vnode->mount != nullptr &&
+        f->vnode->mount->flags & MOUNT_NOEXEC) {
         if (m->prot & VM_EXEC) {
             return ERR_PERM;
         }
@@ -141,7 +142,8 @@ i64 linux_mremap(struct trap_frame *f) {
         (flags & 4 && (!(flags & 1) || old_bytes != new_bytes)) || new_bytes > USER_VA_END) {
         return ERR_INVAL;
     }
-    if (flags & 2 && (arg4(f) & PAGE_MASK || arg4(f) >= USER_VA_END || new_bytes > USER_VA_END - arg4(f))) {
+    if (flags & 2 &&
+        (arg4(f) & PAGE_MASK || arg4(f) >= USER_VA_END || new_bytes > USER_VA_END - arg4(f))) {
         return ERR_INVAL;
     }
     PASS(vm_remap(process_current()->space, arg0(f), old_bytes, new_bytes, flags, arg4(f), &at));
@@ -164,7 +166,9 @@ static err_t range_check(u64 addr, u64 bytes) {
 
 i64 linux_madvise(struct trap_frame *f) {
     PASS(range_check(arg0(f), arg1(f)));
-    return arg1(f) == 0 ? ERR_OK : vm_advise(process_current()->space, arg0(f), ALIGN_UP(arg1(f), PAGE_SIZE), (int)arg2(f));
+    return arg1(f) == 0 ? ERR_OK
+                        : vm_advise(process_current()->space, arg0(f), ALIGN_UP(arg1(f), PAGE_SIZE),
+                                    (int)arg2(f));
 }
 i64 linux_msync(struct trap_frame *f) {
     u32 flags = (u32)arg2(f);
@@ -172,7 +176,9 @@ i64 linux_msync(struct trap_frame *f) {
         return ERR_INVAL;
     }
     PASS(range_check(arg0(f), arg1(f)));
-    return arg1(f) == 0 ? ERR_OK : vm_sync(process_current()->space, arg0(f), ALIGN_UP(arg1(f), PAGE_SIZE), (int)flags);
+    return arg1(f) == 0 ? ERR_OK
+                        : vm_sync(process_current()->space, arg0(f), ALIGN_UP(arg1(f), PAGE_SIZE),
+                                  (int)flags);
 }
 i64 linux_mincore(struct trap_frame *f) {
     if (arg0(f) & PAGE_MASK) {
@@ -186,9 +192,15 @@ i64 linux_mincore(struct trap_frame *f) {
     return 0;
 }
 // There is no swap: what is resident stays, what is not faults in as ever.
-i64 linux_mlock(struct trap_frame *f) { return range_check(ALIGN_DOWN(arg0(f), PAGE_SIZE), arg1(f)); }
-i64 linux_munlock(struct trap_frame *f) { return range_check(ALIGN_DOWN(arg0(f), PAGE_SIZE), arg1(f)); }
-i64 linux_mlockall(struct trap_frame *f) { return arg0(f) & ~(u64)7 || arg0(f) == 0 ? ERR_INVAL : ERR_OK; }
+i64 linux_mlock(struct trap_frame *f) {
+    return range_check(ALIGN_DOWN(arg0(f), PAGE_SIZE), arg1(f));
+}
+i64 linux_munlock(struct trap_frame *f) {
+    return range_check(ALIGN_DOWN(arg0(f), PAGE_SIZE), arg1(f));
+}
+i64 linux_mlockall(struct trap_frame *f) {
+    return arg0(f) & ~(u64)7 || arg0(f) == 0 ? ERR_INVAL : ERR_OK;
+}
 i64 linux_munlockall(struct trap_frame *f) {
     unused_arg(f);
     return 0;

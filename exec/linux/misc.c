@@ -40,7 +40,8 @@ i64 linux_sysinfo(struct trap_frame *f) {
     sched_stats(CPU_MAX, &s);
     struct linux_sysinfo i = {
         .uptime = (i64)(time_now_ns() / NS_PER_SEC),
-        .loads = {(u64)s.load_1 << 5, (u64)s.load_5 << 5, (u64)s.load_15 << 5}, // 11 to 16 fraction bits
+        .loads = {(u64)s.load_1 << 5, (u64)s.load_5 << 5,
+                  (u64)s.load_15 << 5}, // 11 to 16 fraction bits
         .totalram = m.total_pages * PAGE_SIZE,
         .freeram = m.free_pages * PAGE_SIZE,
         .procs = (u16)proc_table.thread_count,
@@ -51,7 +52,14 @@ i64 linux_sysinfo(struct trap_frame *f) {
 
 // ---- the kernel log
 
-enum syslog_action : u32 { SYSLOG_READ = 2, SYSLOG_READ_ALL = 3, SYSLOG_READ_CLEAR = 4, SYSLOG_CLEAR = 5, SYSLOG_SIZE_UNREAD = 9, SYSLOG_SIZE = 10 };
+enum syslog_action : u32 {
+    SYSLOG_READ = 2,
+    SYSLOG_READ_ALL = 3,
+    SYSLOG_READ_CLEAR = 4,
+    SYSLOG_CLEAR = 5,
+    SYSLOG_SIZE_UNREAD = 9,
+    SYSLOG_SIZE = 10
+};
 constexpr size_t LOG_BYTES = 64 * 1024;
 
 static i64 read_log(u64 va, size_t bytes) {
@@ -168,7 +176,9 @@ i64 linux_sched_setscheduler(struct trap_frame *f) {
 }
 i64 linux_sched_setparam(struct trap_frame *f) { return only_other(arg0(f), 0, arg1(f)); }
 static i64 priority_bound(u32 policy, i64 real_time) {
-    return policy == 1 || policy == 2 ? real_time : policy == 0 || policy == 3 || policy == 5 ? 0 : (i64)ERR_INVAL;
+    return policy == 1 || policy == 2                  ? real_time
+           : policy == 0 || policy == 3 || policy == 5 ? 0
+                                                       : (i64)ERR_INVAL;
 }
 i64 linux_sched_get_priority_max(struct trap_frame *f) { return priority_bound((u32)arg0(f), 99); }
 i64 linux_sched_get_priority_min(struct trap_frame *f) { return priority_bound((u32)arg0(f), 1); }
@@ -225,10 +235,11 @@ i64 linux_reboot(struct trap_frame *f) {
     if (!cred_is_root(cred_now())) {
         return ERR_PERM;
     }
-    if ((u32)arg0(f) != magic1 || (magic2 != 672274793 && magic2 != 85072278 && magic2 != 369367448 && magic2 != 537993216)) {
+    if ((u32)arg0(f) != magic1 ||
+        (magic2 != 672274793 && magic2 != 85072278 && magic2 != 369367448 && magic2 != 537993216)) {
         return ERR_INVAL;
     }
-    void (*end)(void) = command == 0x4321fedc  ? proc_power_off
+    void (*end)(void) = command == 0x4321fedc   ? proc_power_off
                         : command == 0x01234567 ? proc_restart
                         : command == 0xcdef0123 ? proc_halt
                                                 : nullptr;

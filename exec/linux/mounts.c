@@ -55,7 +55,8 @@ static i64 mount_new(struct at *a, u64 source_va, u64 type_va, u64 data_va, u64 
     if (type_va == 0) {
         return ERR_INVAL;
     }
-    return vfs_mount(&a->base, source[0] == 0 ? "none" : source, a->path, alias_of(type), (u32)flags & KEPT_FLAGS, options);
+    return vfs_mount(&a->base, source[0] == 0 ? "none" : source, a->path, alias_of(type),
+                     (u32)flags & KEPT_FLAGS, options);
 }
 
 i64 linux_mount(struct trap_frame *f) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Changing the tree of names and the attributes of what it names: mkdir, unlink, rename, link, chmod, chown, times, chdir.
+// Changing the tree of names and the attributes of what it names: mkdir, unlink, rename, link,
+// chmod, chown, times, chdir.
 #include "linux_impl.h"
 
 static u32 umask_now(void) { return process_current()->fs->umask; }
@@ -13,14 +14,16 @@ static i64 make_node(int dirfd, u64 path, u32 mode, u64 rdev) {
     if (type == 0040000) {
         return ERR_PERM; // by mkdir only
     }
-    if (type != 0100000 && type != 0010000 && type != 0020000 && type != 0060000 && type != 0140000) {
+    if (type != 0100000 && type != 0010000 && type != 0020000 && type != 0060000 &&
+        type != 0140000) {
         return ERR_INVAL;
     }
     if ((type == 0020000 || type == 0060000) && !cred_is_root(cred_now())) {
         return ERR_PERM;
     }
     const struct cred *c = cred_now();
-    struct vattr init = {.mode = mode & ~umask_now(), .uid = c->fsuid, .gid = c->fsgid, .rdev = rdev};
+    struct vattr init = {
+        .mode = mode & ~umask_now(), .uid = c->fsuid, .gid = c->fsgid, .rdev = rdev};
     PASS(at_begin(&a, dirfd, user(path), 0));
     err_t err = vfs_create(&a.base, a.path, &init);
     at_end(&a);
@@ -30,14 +33,19 @@ static i64 make_node(int dirfd, u64 path, u32 mode, u64 rdev) {
 static i64 make_directory(int dirfd, u64 path, u32 mode) {
     struct at a;
     const struct cred *c = cred_now();
-    struct vattr init = {.mode = (mode & 01777 & ~umask_now()) | 0040000, .uid = c->fsuid, .gid = c->fsgid};
+    struct vattr init = {
+        .mode = (mode & 01777 & ~umask_now()) | 0040000, .uid = c->fsuid, .gid = c->fsgid};
     PASS(at_begin(&a, dirfd, user(path), 0));
     err_t err = vfs_create(&a.base, a.path, &init);
     at_end(&a);
     return err;
 }
-i64 linux_mkdir(struct trap_frame *f) { return make_directory(LINUX_AT_FDCWD, arg0(f), (u32)arg1(f)); }
-i64 linux_mkdirat(struct trap_frame *f) { return make_directory((int)arg0(f), arg1(f), (u32)arg2(f)); }
+i64 linux_mkdir(struct trap_frame *f) {
+    return make_directory(LINUX_AT_FDCWD, arg0(f), (u32)arg1(f));
+}
+i64 linux_mkdirat(struct trap_frame *f) {
+    return make_directory((int)arg0(f), arg1(f), (u32)arg2(f));
+}
 i64 linux_mknod(struct trap_frame *f) {
     return make_node(LINUX_AT_FDCWD, arg0(f), (u32)arg1(f), (u32)arg2(f));
 }
@@ -98,7 +106,8 @@ static i64 link_at(struct two t) {
     PASS(at_begin(&a, t.from_fd, user(t.from), 0));
     err_t err = at_begin(&b, t.to_fd, user(t.to), 1);
     if (err == ERR_OK) {
-        err = vfs_link(&a.base, a.path, t.flags & LINUX_AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0, &b.base, b.path);
+        err = vfs_link(&a.base, a.path, t.flags & LINUX_AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0,
+                       &b.base, b.path);
         at_end(&b);
     }
     at_end(&a);
@@ -194,8 +203,7 @@ static err_t times_decide(const struct linux_timespec ts[2], u32 *mask, struct v
     struct timespec64 now = timespec_from_ns(time_wall_ns());
     *mask = 0;
     if (ts[0].nsec == UTIME_NOW && ts[1].nsec == UTIME_NOW) {
-        *mask = VATTR_TIMES_NOW;
-        return ERR_OK;
+        *mask = VATTR_TIMES_NOW; // write permission is enough for this
     }
     for (int i = 0; i < 2; i++) {
         struct timespec64 *to = i == 0 ? &v->atime : &v->mtime;
@@ -212,11 +220,10 @@ static err_t times_decide(const struct linux_timespec ts[2], u32 *mask, struct v
 }
 
 static i64 set_times(int dirfd, u64 path, u32 flags, const struct linux_timespec ts[2]) {
+    static const struct linux_timespec both_now[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}};
     struct vattr v = {};
-    u32 mask = VATTR_TIMES_NOW;
-    if (ts != nullptr) {
-        PASS(times_decide(ts, &mask, &v));
-    }
+    u32 mask;
+    PASS(times_decide(ts == nullptr ? both_now : ts, &mask, &v));
     if (path == 0) {
         if (dirfd == LINUX_AT_FDCWD) {
             return ERR_FAULT;
@@ -302,8 +309,9 @@ i64 linux_fchdir(struct trap_frame *f) {
     PASS(fd_get((int)arg0(f), &r));
     struct path p;
     file_place(r.file, &p);
-    err_t err = p.vnode == nullptr || p.vnode->type != VNODE_DIR ? ERR_NOTDIR
-                                                                 : vfs_permission(p.vnode, cred_now(), 1);
+    err_t err = p.vnode == nullptr || p.vnode->type != VNODE_DIR
+                    ? ERR_NOTDIR
+                    : vfs_permission(p.vnode, cred_now(), 1);
     if (err == ERR_OK) {
         path_get(&p);
         set_cwd(&p);

@@ -19,7 +19,8 @@ static i64 open_at(int dirfd, u64 path, u64 flags, u64 mode) {
     struct at a;
     struct file *file;
     PASS(at_begin(&a, dirfd, user(path), 0));
-    u32 permissions = flags & (O_CREAT | (O_TMPFILE & ~(u32)O_DIRECTORY)) ? (u32)mode & 07777 & ~umask_now() : 0;
+    u32 permissions =
+        flags & (O_CREAT | (O_TMPFILE & ~(u32)O_DIRECTORY)) ? (u32)mode & 07777 & ~umask_now() : 0;
     err_t err = vfs_open(&a.base, a.path, (u32)flags & ~(u32)O_CLOEXEC, permissions, &file);
     at_end(&a);
     if (err != ERR_OK) {
@@ -261,8 +262,9 @@ i64 linux_fcntl(struct trap_frame *f) {
     }
     struct fd_ref r;
     PASS(fd_get(fd, &r));
-    i64 result = r.file->flags & O_PATH && command != F_GETFL ? (i64)ERR_BADF
-                                                              : fcntl_file(r.file, command, arg2(f));
+    i64 result = r.file->flags & O_PATH && command != F_GETFL
+                     ? (i64)ERR_BADF
+                     : fcntl_file(r.file, command, arg2(f));
     fd_put(&r);
     return result;
 }
@@ -274,9 +276,14 @@ i64 linux_flock(struct trap_frame *f) {
     }
     struct fd_ref r;
     PASS(fd_get_io((int)arg0(f), &r));
-    struct record_lock wanted = {.end = INT64_MAX, .exclusive = how == 2, .flock = true, .owner = r.file,
+    struct record_lock wanted = {.end = INT64_MAX,
+                                 .exclusive = how == 2,
+                                 .flock = true,
+                                 .owner = r.file,
                                  .pid = process_current()->pid};
-    err_t err = r.file->vnode == nullptr ? ERR_BADF : record_lock_set(r.file, &wanted, how == 8, !(arg1(f) & 4));
+    err_t err = r.file->vnode == nullptr
+                    ? ERR_BADF
+                    : record_lock_set(r.file, &wanted, how == 8, !(arg1(f) & 4));
     fd_put(&r);
     return restartable(err);
 }
@@ -350,7 +357,11 @@ static bool dents_add(struct dir_sink *sink, const char *name, size_t len, u64 i
 static i64 list_directory(struct trap_frame *f, bool old) {
     struct fd_ref r;
     PASS(fd_get_io((int)arg0(f), &r));
-    struct dents d = {.sink.add = dents_add, .at = arg1(f), .end = arg1(f) + (u32)arg2(f), .old = old, .first = true};
+    struct dents d = {.sink.add = dents_add,
+                      .at = arg1(f),
+                      .end = arg1(f) + (u32)arg2(f),
+                      .old = old,
+                      .first = true};
     err_t err = file_readdir(r.file, &d.sink);
     fd_put(&r);
     if (d.at > arg1(f)) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Where path calls start: root, current directory or a directory descriptor, and the path itself in the thread's own buffer.
-// A context used by one thread only is borrowed, a shared one is referenced for the time of the call.
+// Where path calls start: root, current directory or a directory descriptor, and the path itself in
+// the thread's own buffer. A context used by one thread only is borrowed, a shared one is
+// referenced for the time of the call.
 #include "linux_impl.h"
 #include <stdatomic.h>
 
@@ -46,6 +47,10 @@ err_t at_begin(struct at *a, int dirfd, struct uptr path, int slot) {
     }
     if (dirfd == LINUX_AT_FDCWD || a->path[0] == '/') {
         return ERR_OK;
+    }
+    if (a->path[0] == 0) { // whatever the descriptor is
+        at_end(a);
+        return ERR_NOENT;
     }
     if (a->owned) { // the directory takes the place of cwd
         path_put(&a->base.cwd);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Waiting for descriptors: poll, select and their forms with a signal mask.
 //
-// The first look at each file puts a waiter on every queue that can change its answer. A wake sets `fired` and wakes the thread; the
-// files are then looked at again (which may sleep on their locks) before the thread really blocks.
+// The first look at each file puts a waiter on every queue that can change its answer. A wake sets
+// `fired` and wakes the thread; the files are then looked at again (which may sleep on their locks)
+// before the thread really blocks.
 #include "linux_impl.h"
 #include <stdatomic.h>
 
@@ -91,7 +92,8 @@ static u32 look(struct poll_set *s, struct poll_table *table) {
         u32 events = 0;
         if (p->fd >= 0) {
             u32 wanted = (u16)p->events | POLL_ERR | POLL_HUP;
-            events = s->files[i] == nullptr ? (u32)POLL_NVAL : file_poll(s->files[i], table) & wanted;
+            events =
+                s->files[i] == nullptr ? (u32)POLL_NVAL : file_poll(s->files[i], table) & wanted;
         }
         p->revents = (i16)events;
         ready += events != 0;
@@ -180,7 +182,9 @@ i64 linux_poll(struct trap_frame *f) {
     t->restart = poll_restart;
     t->restart_args[0] = arg0(f);
     t->restart_args[1] = (u32)arg1(f);
-    t->restart_args[2] = ms < 0 ? DEADLINE_NEVER : ms == 0 ? 0 : deadline_in(time_now_ns(), (u64)ms * NS_PER_MS);
+    t->restart_args[2] = ms < 0    ? DEADLINE_NEVER
+                         : ms == 0 ? 0
+                                   : deadline_in(time_now_ns(), (u64)ms * NS_PER_MS);
     i64 result;
     err_t err = poll_restart(t, &result);
     return err == ERR_OK ? result : (i64)err;
@@ -303,7 +307,8 @@ static err_t select_begin(struct trap_frame *f, struct select_call *c) {
     if ((i32)arg0(f) < 0) {
         return ERR_INVAL;
     }
-    *c = (struct select_call){.n = MIN((u32)arg0(f), SELECT_MAX), .va = {arg1(f), arg2(f), arg3(f)}};
+    *c =
+        (struct select_call){.n = MIN((u32)arg0(f), SELECT_MAX), .va = {arg1(f), arg2(f), arg3(f)}};
     return ERR_OK;
 }
 

@@ -15,13 +15,18 @@ i64 linux_fork(struct trap_frame *f) {
     return clone(f, &a);
 }
 i64 linux_vfork(struct trap_frame *f) {
-    struct clone_args a = {.flags = LINUX_CLONE_VFORK | LINUX_CLONE_VM, .exit_signal = LINUX_SIGCHLD};
+    struct clone_args a = {.flags = LINUX_CLONE_VFORK | LINUX_CLONE_VM,
+                           .exit_signal = LINUX_SIGCHLD};
     return clone(f, &a);
 }
 i64 linux_clone(struct trap_frame *f) {
     u64 flags = (u32)arg0(f);
-    struct clone_args a = {.flags = flags & ~(u64)0xff, .exit_signal = (int)(flags & 0xff), .stack = arg1(f),
-                           .parent_tid = user(arg2(f)), .child_tid = user(arg3(f)), .tls = arg4(f)};
+    struct clone_args a = {.flags = flags & ~(u64)0xff,
+                           .exit_signal = (int)(flags & 0xff),
+                           .stack = arg1(f),
+                           .parent_tid = user(arg2(f)),
+                           .child_tid = user(arg3(f)),
+                           .tls = arg4(f)};
     if (a.exit_signal > SIG_COUNT) {
         return ERR_INVAL;
     }
@@ -37,7 +42,8 @@ i64 linux_execve(struct trap_frame *f) {
     const char *name = a.path;
     at_end(&a);
     if (err == ERR_OK) {
-        // Execute permission is what counts, and proc checks it; the file is read with the kernel's rights.
+        // Execute permission is what counts, and proc checks it; the file is read with the kernel's
+        // rights.
         err = p.vnode->type == VNODE_REG ? vfs_permission(p.vnode, cred_now(), 1) : ERR_ACCES;
         if (err == ERR_OK) {
             err = vfs_open_path(&p, O_RDONLY, &cred_root, &file);
@@ -60,22 +66,26 @@ i64 linux_exit_group(struct trap_frame *f) { process_exit_group((int)(arg0(f) & 
 
 // ---- wait
 
-static struct linux_rusage usage_of(u64 user_ns, u64 kernel_ns, u64 rss_pages) {
-    return (struct linux_rusage){.user = timeval_of(user_ns), .system = timeval_of(kernel_ns), .maxrss_kib = (i64)rss_pages * 4};
+static struct linux_rusage usage_of(u64 user_ns, u64 kernel_ns, u64 rss_pages, u64 faults) {
+    return (struct linux_rusage){.user = timeval_of(user_ns),
+                                 .system = timeval_of(kernel_ns),
+                                 .maxrss_kib = (i64)rss_pages * 4,
+                                 .minflt = (i64)faults};
 }
 
 static err_t usage_out(u64 va, const struct wait_result *r) {
     if (va == 0) {
         return ERR_OK;
     }
-    struct linux_rusage u = usage_of(r->user_ns, r->kernel_ns, r->max_rss_pages);
+    struct linux_rusage u = usage_of(r->user_ns, r->kernel_ns, r->max_rss_pages, r->faults);
     return copy_out(user(va), &u, sizeof(u));
 }
 
 i64 linux_wait4(struct trap_frame *f) {
     i32 pid = (i32)arg0(f);
     u32 options = (u32)arg2(f);
-    if (options & ~(u32)(WAIT_NOHANG | WAIT_STOPPED | WAIT_CONTINUED | WAIT_NOTHREAD | WAIT_ALL | WAIT_CLONE)) {
+    if (options & ~(u32)(WAIT_NOHANG | WAIT_STOPPED | WAIT_CONTINUED | WAIT_NOTHREAD | WAIT_ALL |
+                         WAIT_CLONE)) {
         return ERR_INVAL;
     }
     if (pid == INT32_MIN) {
@@ -116,7 +126,8 @@ static err_t waitid_out(u64 va, const struct wait_result *r) {
 i64 linux_waitid(struct trap_frame *f) {
     u32 options = (u32)arg3(f), id = (u32)arg1(f);
     constexpr u32 kinds = WAIT_EXITED | WAIT_STOPPED | WAIT_CONTINUED;
-    if (options & ~(u32)(kinds | WAIT_NOHANG | WAIT_NOWAIT | WAIT_NOTHREAD | WAIT_ALL | WAIT_CLONE) ||
+    if (options &
+            ~(u32)(kinds | WAIT_NOHANG | WAIT_NOWAIT | WAIT_NOTHREAD | WAIT_ALL | WAIT_CLONE) ||
         !(options & kinds) || (u32)arg0(f) > 2) {
         return ERR_INVAL;
     }
@@ -139,7 +150,7 @@ i64 linux_waitid(struct trap_frame *f) {
 
 i64 linux_getrusage(struct trap_frame *f) {
     struct process *p = process_current();
-    u64 user_ns, kernel_ns, rss = 0;
+    u64 user_ns, kernel_ns, rss = 0, faults = p->faults + p->space->fault_count;
     switch ((i32)arg0(f)) {
     case 0:
         process_times(p, &user_ns, &kernel_ns);
@@ -149,6 +160,7 @@ i64 linux_getrusage(struct trap_frame *f) {
         user_ns = p->children_user_ns;
         kernel_ns = p->children_kernel_ns;
         rss = p->children_max_rss_pages;
+        faults = p->children_faults;
         break;
     case 1:
         user_ns = thread_current()->user_ns;
@@ -158,7 +170,7 @@ i64 linux_getrusage(struct trap_frame *f) {
     default:
         return ERR_INVAL;
     }
-    struct linux_rusage u = usage_of(user_ns, kernel_ns, rss);
+    struct linux_rusage u = usage_of(user_ns, kernel_ns, rss, faults);
     return copy_out(user(arg1(f)), &u, sizeof(u));
 }
 
@@ -168,14 +180,16 @@ i64 linux_times(struct trap_frame *f) {
     u64 user_ns, kernel_ns;
     process_times(p, &user_ns, &kernel_ns);
     struct linux_tms t = {(i64)(user_ns / tick_ns), (i64)(kernel_ns / tick_ns),
-                          (i64)(p->children_user_ns / tick_ns), (i64)(p->children_kernel_ns / tick_ns)};
+                          (i64)(p->children_user_ns / tick_ns),
+                          (i64)(p->children_kernel_ns / tick_ns)};
     if (arg0(f) != 0) {
         PASS(copy_out(user(arg0(f)), &t, sizeof(t)));
     }
     return (i64)(time_now_ns() / tick_ns);
 }
 
-static i64 limit_call(struct process *p, u32 kind, const struct linux_rlimit *set, struct linux_rlimit *old) {
+static i64 limit_call(struct process *p, u32 kind, const struct linux_rlimit *set,
+                      struct linux_rlimit *old) {
     if (kind >= LINUX_RLIMIT_COUNT) {
         return ERR_INVAL;
     }
@@ -188,7 +202,8 @@ static i64 limit_call(struct process *p, u32 kind, const struct linux_rlimit *se
     if (set->soft > set->hard) {
         return ERR_INVAL;
     }
-    if ((set->hard > old->hard && !root) || (kind == LINUX_RLIMIT_NOFILE && set->hard > (1 << 20))) {
+    if ((set->hard > old->hard && !root) ||
+        (kind == LINUX_RLIMIT_NOFILE && set->hard > (1 << 20))) {
         return ERR_PERM;
     }
     p->rlimits[kind][0] = set->soft;
@@ -258,12 +273,13 @@ static void nice_apply(struct nice_call *n, struct process *p) REQUIRES(lc_proc_
     }
     p->nice = n->value;
     struct user_thread *t;
-    list_for_each (t, &p->threads, process_node) {
+    list_for_each(t, &p->threads, process_node) {
         thread_set_priority(t->thread, (u8)(n->value + 20));
     }
 }
 
-static bool nice_each(struct process *p, void *arg) NO_LOCK_ANALYSIS { // WHY: a callback of process_each, the table is locked
+static bool nice_each(struct process *p, void *arg)
+    NO_LOCK_ANALYSIS { // WHY: a callback of process_each, the table is locked
     struct nice_call *n = arg;
     if (!p->dead && (n->which == 1 ? p->pgid == n->id : p->cred->uid == n->id)) {
         nice_apply(n, p);
@@ -404,7 +420,9 @@ i64 linux_prctl(struct trap_frame *f) {
     case PR_GET_NO_NEW_PRIVS:
         return p->no_new_privs;
     case PR_CAP_AMBIENT:
-        return v == 3 || v == 4 ? 0 : v == 1 ? 0 : (i64)ERR_INVAL; // IS_SET, LOWER, CLEAR_ALL: the set is empty
+        return v == 3 || v == 4 ? 0
+               : v == 1         ? 0
+                                : (i64)ERR_INVAL; // IS_SET, LOWER, CLEAR_ALL: the set is empty
     default:
         return ERR_INVAL;
     }
@@ -462,7 +480,8 @@ i64 linux_get_robust_list(struct trap_frame *f) {
 i64 linux_unshare(struct trap_frame *f) {
     struct process *p = process_current();
     u64 flags = arg0(f);
-    if (flags & ~(u64)(LINUX_CLONE_FS | LINUX_CLONE_FILES | LINUX_CLONE_SYSVSEM | LINUX_CLONE_NEW_ANY)) {
+    if (flags &
+        ~(u64)(LINUX_CLONE_FS | LINUX_CLONE_FILES | LINUX_CLONE_SYSVSEM | LINUX_CLONE_NEW_ANY)) {
         return ERR_INVAL;
     }
     if (flags & LINUX_CLONE_NEW_ANY) {

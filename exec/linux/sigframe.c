@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Delivery: the frame a handler runs on, coming back from it, restarting interrupted calls, exceptions as signals.
+// Delivery: the frame a handler runs on, coming back from it, restarting interrupted calls,
+// exceptions as signals.
 //
-// The frame (psABI, struct linux_sigframe) lies below the vector state: [frame][fpstate, 64-byte aligned][old stack]. Everything that
-// comes back through rt_sigreturn is untrusted: segment selectors and flags are forced by the architecture, the vector state is checked
-// before it is restored.
+// The frame (psABI, struct linux_sigframe) lies below the vector state: [frame][fpstate, 64-byte
+// aligned][old stack]. Everything that comes back through rt_sigreturn is untrusted: segment
+// selectors and flags are forced by the architecture, the vector state is checked before it is
+// restored.
 #include "linux_impl.h"
 #include <stdatomic.h>
 
@@ -39,11 +41,15 @@ static bool on_alt_stack(const struct user_thread *t, u64 sp) {
     return t->alt_stack_bytes != 0 && sp > t->alt_stack && sp - t->alt_stack <= t->alt_stack_bytes;
 }
 static u32 alt_stack_state(const struct user_thread *t, u64 sp) {
-    return t->alt_stack_bytes == 0 ? (u32)LINUX_SS_DISABLE : on_alt_stack(t, sp) ? (u32)LINUX_SS_ONSTACK : 0;
+    return t->alt_stack_bytes == 0 ? (u32)LINUX_SS_DISABLE
+           : on_alt_stack(t, sp)   ? (u32)LINUX_SS_ONSTACK
+                                   : 0;
 }
 static struct linux_stack alt_stack_get(const struct user_thread *t, u64 sp) {
-    return (struct linux_stack){.sp = t->alt_stack, .bytes = t->alt_stack_bytes,
-                                .flags = (i32)(alt_stack_state(t, sp) | (t->alt_stack_flags & LINUX_SS_AUTODISARM))};
+    return (struct linux_stack){
+        .sp = t->alt_stack,
+        .bytes = t->alt_stack_bytes,
+        .flags = (i32)(alt_stack_state(t, sp) | (t->alt_stack_flags & LINUX_SS_AUTODISARM))};
 }
 static err_t alt_stack_set(struct user_thread *t, const struct linux_stack *s, u64 sp) {
     u32 mode = (u32)s->flags & ~(u32)LINUX_SS_AUTODISARM;
@@ -89,8 +95,10 @@ static err_t fpstate_out(u64 va) {
     if (!has_xsave()) {
         return ERR_OK;
     }
-    struct linux_fpx_sw sw = {.magic1 = LINUX_FP_XSTATE_MAGIC1, .extended_bytes = (u32)fpstate_bytes(),
-                              .features = fpu_features(), .xstate_bytes = (u32)fpu_area_bytes()};
+    struct linux_fpx_sw sw = {.magic1 = LINUX_FP_XSTATE_MAGIC1,
+                              .extended_bytes = (u32)fpstate_bytes(),
+                              .features = fpu_features(),
+                              .xstate_bytes = (u32)fpu_area_bytes()};
     TRY(copy_out(user(va + LINUX_FPX_SW_OFFSET), &sw, sizeof(sw)));
     u32 magic2 = LINUX_FP_XSTATE_MAGIC2;
     return copy_out(user(va + fpu_area_bytes()), &magic2, sizeof(magic2));
@@ -141,9 +149,26 @@ static err_t fpstate_in(u64 va) {
 
 static void registers_out(const struct trap_frame *f, struct linux_mcontext *m) {
     *m = (struct linux_mcontext){
-        .r8 = f->r8, .r9 = f->r9, .r10 = f->r10, .r11 = f->r11, .r12 = f->r12, .r13 = f->r13, .r14 = f->r14,
-        .r15 = f->r15, .rdi = f->rdi, .rsi = f->rsi, .rbp = f->rbp, .rbx = f->rbx, .rdx = f->rdx, .rax = f->rax,
-        .rcx = f->rcx, .rsp = f->rsp, .rip = f->rip, .eflags = f->rflags, .cs = SEL_USER_CODE, .ss = SEL_USER_DATA,
+        .r8 = f->r8,
+        .r9 = f->r9,
+        .r10 = f->r10,
+        .r11 = f->r11,
+        .r12 = f->r12,
+        .r13 = f->r13,
+        .r14 = f->r14,
+        .r15 = f->r15,
+        .rdi = f->rdi,
+        .rsi = f->rsi,
+        .rbp = f->rbp,
+        .rbx = f->rbx,
+        .rdx = f->rdx,
+        .rax = f->rax,
+        .rcx = f->rcx,
+        .rsp = f->rsp,
+        .rip = f->rip,
+        .eflags = f->rflags,
+        .cs = SEL_USER_CODE,
+        .ss = SEL_USER_DATA,
     };
 }
 static void registers_in(struct trap_frame *f, const struct linux_mcontext *m) {
@@ -169,7 +194,8 @@ static void registers_in(struct trap_frame *f, const struct linux_mcontext *m) {
     f->ss = SEL_USER_DATA;
 }
 
-static err_t frame_build(struct trap_frame *f, const struct siginfo *info, const struct sig_action *a) {
+static err_t frame_build(struct trap_frame *f, const struct siginfo *info,
+                         const struct sig_action *a) {
     struct user_thread *t = user_thread_current();
     bool switch_stack = a->flags & LINUX_SA_ONSTACK && alt_stack_state(t, f->rsp) == 0;
     u64 sp = switch_stack ? t->alt_stack + t->alt_stack_bytes : f->rsp - RED_ZONE;
@@ -182,7 +208,8 @@ static err_t frame_build(struct trap_frame *f, const struct siginfo *info, const
     if (!(a->flags & LINUX_SA_RESTORER)) {
         return ERR_FAULT; // x86-64 has no other way back
     }
-    frame.ucontext.flags = LINUX_UC_SIGCONTEXT_SS | LINUX_UC_STRICT_RESTORE_SS | (has_xsave() ? LINUX_UC_FP_XSTATE : 0);
+    frame.ucontext.flags = LINUX_UC_SIGCONTEXT_SS | LINUX_UC_STRICT_RESTORE_SS |
+                           (has_xsave() ? LINUX_UC_FP_XSTATE : 0);
     frame.ucontext.stack = alt_stack_get(t, f->rsp);
     registers_out(f, &frame.ucontext.mcontext);
     frame.ucontext.mcontext.fpstate = fpstate;
@@ -214,7 +241,8 @@ static void handle(struct trap_frame *f, const struct siginfo *info, const struc
     struct user_thread *t = user_thread_current();
     if (frame_build(f, info, a) != ERR_OK) {
         struct siginfo fatal = {.signo = LINUX_SIGSEGV, .code = LINUX_SI_KERNEL};
-        if (info->signo == LINUX_SIGSEGV) { // its own handler cannot run: the default ends the process
+        if (info->signo ==
+            LINUX_SIGSEGV) { // its own handler cannot run: the default ends the process
             struct sig_action plain = {.handler = LINUX_SIG_DFL};
             signal_set_action(LINUX_SIGSEGV, &plain, nullptr);
         }
@@ -233,7 +261,8 @@ static void handle(struct trap_frame *f, const struct siginfo *info, const struc
 
 static bool restart_wanted(const struct trap_frame *f) {
     i64 r = (i64)f->rax;
-    return f->vector == TRAP_SYSCALL && f->error != LINUX_NO_CALL && r <= ERR_RESTARTSYS && r >= ERR_RESTART_BLOCK;
+    return f->vector == TRAP_SYSCALL && f->error != LINUX_NO_CALL && r <= ERR_RESTARTSYS &&
+           r >= ERR_RESTART_BLOCK;
 }
 static void restart_with_handler(struct trap_frame *f, const struct sig_action *a) {
     i64 r = (i64)f->rax;
@@ -302,12 +331,13 @@ i64 linux_rt_sigreturn(struct trap_frame *f) {
 // ---- exceptions
 
 static void fault(int sig, int code, u64 addr, const struct trap_frame *f) {
-    struct siginfo info = {.signo = sig, .code = code, .addr = addr, .value = f->error, .status = (i32)f->vector};
+    struct siginfo info = {
+        .signo = sig, .code = code, .addr = addr, .value = f->error, .status = (i32)f->vector};
     struct process *p = process_current();
     struct user_thread *t = user_thread_current();
     if (p->handlers->actions[sig].handler == LINUX_SIG_DFL) {
-        log(LINUX, DEBUG, "fault sig=%d code=%d comm=%s pid=%u rip=0x%lx addr=0x%lx", sig, code, t->comm, p->pid,
-            f->rip, addr);
+        log(LINUX, DEBUG, "fault sig=%d code=%d comm=%s pid=%u rip=0x%lx addr=0x%lx", sig, code,
+            t->comm, p->pid, f->rip, addr);
     }
     signal_force(&info);
 }
@@ -318,23 +348,33 @@ static int fpe_code(u64 vector) {
     if (vector == TRAP_SIMD) {
         __asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
         u32 open = mxcsr & ~(mxcsr >> 7) & 0x3f;
-        return open & 1 ? LINUX_FPE_FLTINV : open & 4 ? LINUX_FPE_FLTDIV : open & 8 ? LINUX_FPE_FLTOVF : open & 16 ? LINUX_FPE_FLTUND : LINUX_FPE_FLTRES;
+        return open & 1    ? LINUX_FPE_FLTINV
+               : open & 4  ? LINUX_FPE_FLTDIV
+               : open & 8  ? LINUX_FPE_FLTOVF
+               : open & 16 ? LINUX_FPE_FLTUND
+                           : LINUX_FPE_FLTRES;
     }
     __asm__ volatile("fnstsw %0" : "=m"(status));
-    return status & 1 ? LINUX_FPE_FLTINV : status & 4 ? LINUX_FPE_FLTDIV : status & 8 ? LINUX_FPE_FLTOVF : status & 16 ? LINUX_FPE_FLTUND : LINUX_FPE_FLTRES;
+    return status & 1    ? LINUX_FPE_FLTINV
+           : status & 4  ? LINUX_FPE_FLTDIV
+           : status & 8  ? LINUX_FPE_FLTOVF
+           : status & 16 ? LINUX_FPE_FLTUND
+                         : LINUX_FPE_FLTRES;
 }
 
 void linux_trap(struct trap_frame *f, u64 va, enum vm_fault why) {
     switch (f->vector) {
     case TRAP_PAGE_FAULT:
         if (why == VM_FAULT_OOM) {
-            log(LINUX, ERROR, "out of memory: ends pid=%u comm=%s", process_current()->pid, process_current()->comm);
+            log(LINUX, ERROR, "out of memory: ends pid=%u comm=%s", process_current()->pid,
+                process_current()->comm);
             process_exit_group(LINUX_SIGKILL);
         }
         if (why == VM_FAULT_BUS) {
             fault(LINUX_SIGBUS, LINUX_BUS_ADRERR, va, f);
         } else {
-            fault(LINUX_SIGSEGV, why == VM_FAULT_ACCERR ? LINUX_SEGV_ACCERR : LINUX_SEGV_MAPERR, va, f);
+            fault(LINUX_SIGSEGV, why == VM_FAULT_ACCERR ? LINUX_SEGV_ACCERR : LINUX_SEGV_MAPERR, va,
+                  f);
         }
         break;
     case TRAP_DIVIDE:

@@ -141,7 +141,8 @@ static err_t kill_locked(struct process *p, const struct siginfo *info) REQUIRES
     return info->signo == 0 ? ERR_OK : signal_send_locked(p, info);
 }
 
-static bool kill_each(struct process *p, void *arg) NO_LOCK_ANALYSIS { // WHY: a callback of process_each, the table is locked
+static bool kill_each(struct process *p, void *arg)
+    NO_LOCK_ANALYSIS { // WHY: a callback of process_each, the table is locked
     struct kill_many *k = arg;
     bool wanted = k->pgid != 0 ? p->pgid == k->pgid : p->pid > 1 && p->pid != k->self_pid;
     if (wanted) {
@@ -165,8 +166,11 @@ static i64 send_to(i32 pid, const struct siginfo *info) {
         }
         return p == nullptr ? ERR_SRCH : kill_locked(p, info);
     }
-    struct kill_many k = {.info = info, .self_pid = self->pid,
-                          .pgid = pid == 0 ? self->pgid : pid == -1 ? 0 : (u32)-pid};
+    struct kill_many k = {.info = info,
+                          .self_pid = self->pid,
+                          .pgid = pid == 0    ? self->pgid
+                                  : pid == -1 ? 0
+                                              : (u32)-pid};
     process_each(kill_each, &k);
     if (k.sent > 0) {
         return 0;
@@ -175,7 +179,8 @@ static i64 send_to(i32 pid, const struct siginfo *info) {
 }
 
 static struct siginfo from_me(int sig, int code) {
-    return (struct siginfo){.signo = sig, .code = code, .pid = process_current()->pid, .uid = cred_now()->uid};
+    return (struct siginfo){
+        .signo = sig, .code = code, .pid = process_current()->pid, .uid = cred_now()->uid};
 }
 
 i64 linux_kill(struct trap_frame *f) {
@@ -221,8 +226,12 @@ static err_t queued_in(u64 va, int sig, u32 pid, struct siginfo *out) {
     if ((in.code >= 0 || in.code == LINUX_SI_TKILL) && pid != process_current()->pid) {
         return ERR_PERM;
     }
-    *out = (struct siginfo){.signo = sig, .errno_ = in.errno_, .code = in.code, .pid = (u32)in.queued.pid,
-                            .uid = in.queued.uid, .value = in.queued.value};
+    *out = (struct siginfo){.signo = sig,
+                            .errno_ = in.errno_,
+                            .code = in.code,
+                            .pid = (u32)in.queued.pid,
+                            .uid = in.queued.uid,
+                            .value = in.queued.value};
     return ERR_OK;
 }
 i64 linux_rt_sigqueueinfo(struct trap_frame *f) {

@@ -126,17 +126,23 @@ i64 linux_statx(struct trap_frame *f) {
 // ---- access
 
 static i64 access_at(int dirfd, u64 path, u64 mode, u32 flags) {
-    if (mode & ~(u64)7 || flags & ~(u32)(LINUX_AT_EACCESS | LINUX_AT_SYMLINK_NOFOLLOW | LINUX_AT_EMPTY_PATH)) {
+    if (mode & ~(u64)7 ||
+        flags & ~(u32)(LINUX_AT_EACCESS | LINUX_AT_SYMLINK_NOFOLLOW | LINUX_AT_EMPTY_PATH)) {
         return ERR_INVAL;
     }
     struct path p;
     PASS(place_find(dirfd, user(path), flags, !(flags & LINUX_AT_SYMLINK_NOFOLLOW), &p));
-    err_t err = mode == 0 ? ERR_OK : vfs_access(&p, cred_now(), (u32)mode, !(flags & LINUX_AT_EACCESS));
+    err_t err =
+        mode == 0 ? ERR_OK : vfs_access(&p, cred_now(), (u32)mode, !(flags & LINUX_AT_EACCESS));
     path_put(&p);
     return err;
 }
-i64 linux_access(struct trap_frame *f) { return access_at(LINUX_AT_FDCWD, arg0(f), (u32)arg1(f), 0); }
-i64 linux_faccessat(struct trap_frame *f) { return access_at((int)arg0(f), arg1(f), (u32)arg2(f), 0); }
+i64 linux_access(struct trap_frame *f) {
+    return access_at(LINUX_AT_FDCWD, arg0(f), (u32)arg1(f), 0);
+}
+i64 linux_faccessat(struct trap_frame *f) {
+    return access_at((int)arg0(f), arg1(f), (u32)arg2(f), 0);
+}
 i64 linux_faccessat2(struct trap_frame *f) {
     return access_at((int)arg0(f), arg1(f), (u32)arg2(f), (u32)arg3(f));
 }

@@ -21,7 +21,8 @@ static err_t timespec_to_ns(const struct linux_timespec *ts, u64 *ns) {
     if (ts->sec < 0 || (u64)ts->nsec >= NS_PER_SEC) {
         return ERR_INVAL;
     }
-    if (__builtin_mul_overflow((u64)ts->sec, NS_PER_SEC, ns) || __builtin_add_overflow(*ns, (u64)ts->nsec, ns)) {
+    if (__builtin_mul_overflow((u64)ts->sec, NS_PER_SEC, ns) ||
+        __builtin_add_overflow(*ns, (u64)ts->nsec, ns)) {
         *ns = DEADLINE_NEVER;
     }
     return ERR_OK;
@@ -36,7 +37,9 @@ err_t timespec_out(struct uptr dst, u64 ns) {
     return copy_out(dst, &ts, sizeof(ts));
 }
 
-static bool is_wall(i32 id) { return id == CLOCK_REALTIME || id == CLOCK_REALTIME_ALARM || id == CLOCK_TAI; }
+static bool is_wall(i32 id) {
+    return id == CLOCK_REALTIME || id == CLOCK_REALTIME_ALARM || id == CLOCK_TAI;
+}
 
 // CPU clocks of other processes: ~pid << 3 | kind, with bit 2 for a thread.
 static err_t cpu_clock(i32 id, u64 *ns) {
@@ -226,10 +229,7 @@ i64 linux_setitimer(struct trap_frame *f) {
     }
     PASS(timeval_to_ns(&in.value, &set.value_ns));
     PASS(timeval_to_ns(&in.interval, &set.interval_ns));
-    if ((u32)arg0(f) != 0) {
-        return set.value_ns == 0 ? ERR_OK : ERR_OPNOTSUPP; // CPU-time timers: syscall.def says partial
-    }
-    PASS(proc_itimer(&set, &old));
+    PASS(proc_itimer((enum itimer_kind)arg0(f), &set, &old));
     return arg2(f) == 0 ? 0 : itimer_out(arg2(f), &old);
 }
 i64 linux_getitimer(struct trap_frame *f) {
@@ -237,15 +237,14 @@ i64 linux_getitimer(struct trap_frame *f) {
     if ((u32)arg0(f) > 2) {
         return ERR_INVAL;
     }
-    if ((u32)arg0(f) == 0) {
-        PASS(proc_itimer(nullptr, &now));
-    }
+    PASS(proc_itimer((enum itimer_kind)arg0(f), nullptr, &now));
     return itimer_out(arg1(f), &now);
 }
 i64 linux_alarm(struct trap_frame *f) {
     struct interval set = {.value_ns = (u64)(u32)arg0(f) * NS_PER_SEC}, old;
-    PASS(proc_itimer(&set, &old));
-    u64 seconds = (old.value_ns + NS_PER_SEC / 2) / NS_PER_SEC; // as Linux: rounded, but never 0 while one was set
+    PASS(proc_itimer(ITIMER_REAL, &set, &old));
+    u64 seconds = (old.value_ns + NS_PER_SEC / 2) /
+                  NS_PER_SEC; // as Linux: rounded, but never 0 while one was set
     return old.value_ns == 0 ? 0 : (i64)MAX(seconds, (u64)1);
 }
 
@@ -259,12 +258,16 @@ i64 linux_timer_create(struct trap_frame *f) {
     if (arg1(f) != 0) {
         PASS(copy_in(&e, user(arg1(f)), sizeof(e)));
     }
-    bool known = e.notify == LINUX_SIGEV_SIGNAL || e.notify == LINUX_SIGEV_NONE || e.notify == LINUX_SIGEV_THREAD_ID;
+    bool known = e.notify == LINUX_SIGEV_SIGNAL || e.notify == LINUX_SIGEV_NONE ||
+                 e.notify == LINUX_SIGEV_THREAD_ID;
     if (!known || (e.notify != LINUX_SIGEV_NONE && (e.signo < 1 || e.signo > SIG_COUNT))) {
         return ERR_INVAL;
     }
-    struct posix_timer_spec spec = {.wall = is_wall((i32)arg0(f)), .notify = e.notify, .signo = e.signo,
-                                    .tid = (u32)e.thread_id, .value = e.value};
+    struct posix_timer_spec spec = {.wall = is_wall((i32)arg0(f)),
+                                    .notify = e.notify,
+                                    .signo = e.signo,
+                                    .tid = (u32)e.thread_id,
+                                    .value = e.value};
     PASS(proc_timer_create(&spec, &id));
     if (arg1(f) == 0) { // the default value is the timer's own number
         PASS(proc_timer_delete(id));

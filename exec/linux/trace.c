@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// strace-like lines for processes whose trace is on: name(arguments) = result. Arguments are decoded as abi/linux/syscall.def says.
+// strace-like lines for processes whose trace is on: name(arguments) = result. Arguments are
+// decoded as abi/linux/syscall.def says.
 #include "linux_impl.h"
 
 constexpr size_t LINE_BYTES = 320;
@@ -53,10 +54,11 @@ static void put_open_flags(struct text *t, u64 flags) {
     static const struct {
         u32 bit;
         const char *name;
-    } names[] = {{O_CREAT, "O_CREAT"},       {O_EXCL, "O_EXCL"},         {O_NOCTTY, "O_NOCTTY"},
-                 {O_TRUNC, "O_TRUNC"},       {O_APPEND, "O_APPEND"},     {O_NONBLOCK, "O_NONBLOCK"},
-                 {O_DIRECTORY, "O_DIRECTORY"}, {O_NOFOLLOW, "O_NOFOLLOW"}, {O_CLOEXEC, "O_CLOEXEC"},
-                 {O_PATH, "O_PATH"}};
+    } names[] = {{O_CREAT, "O_CREAT"},         {O_EXCL, "O_EXCL"},
+                 {O_NOCTTY, "O_NOCTTY"},       {O_TRUNC, "O_TRUNC"},
+                 {O_APPEND, "O_APPEND"},       {O_NONBLOCK, "O_NONBLOCK"},
+                 {O_DIRECTORY, "O_DIRECTORY"}, {O_NOFOLLOW, "O_NOFOLLOW"},
+                 {O_CLOEXEC, "O_CLOEXEC"},     {O_PATH, "O_PATH"}};
     static const char *const access[] = {"O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE"};
     text_add(t, access[flags & 3]);
     u64 rest = flags & ~(u64)3;

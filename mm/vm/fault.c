@@ -209,6 +209,7 @@ enum vm_fault vm_fault(struct vm_space *s, u64 va, u64 page_fault_bits) {
     if (va >= USER_VA_END) {
         return VM_FAULT_MAPERR;
     }
+    s->fault_count++;
     struct fault f = {
         .space = s, .va = ALIGN_DOWN(va, PAGE_SIZE), .write = (page_fault_bits & PF_WRITE) != 0};
     GUARD(vm_space, s);

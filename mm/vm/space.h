@@ -27,6 +27,7 @@ struct vm_space {
     u64 gap_bytes GUARDED_BY(lc_vm_space);
     u64 mapped_pages GUARDED_BY(lc_vm_space);
     _Atomic u64 resident_pages;
+    _Atomic u64 fault_count;         // [a] faults that were looked at, for getrusage
     u64 brk_start, brk_end;          // under lock
     u64 stack_limit_bytes;           // growth limit of the VM_GROWSDOWN mapping
     u64 mmap_top;                    // [I] search downward from here (randomised)
