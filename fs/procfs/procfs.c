@@ -3,7 +3,8 @@
 // process's directory, holds a reference to the process. So a node stays valid when its process
 // ends; everything asked of it after that answers ERR_NOENT or ERR_SRCH. Inode numbers are made of
 // the same parts as the node (process, thread, directory, number), so that they stay the same from
-// one lookup to the next. Directories are not name-cached for what may end.
+// one lookup to the next. No directory is name-cached: each lookup makes a new vnode, and a cached
+// name would keep the old ones. (So nothing can be mounted below /proc.)
 #include "procfs_impl.h"
 #include <lib/list.h>
 
@@ -103,10 +104,7 @@ static err_t make_vnode(struct mount *m, const struct proc_node *n, struct vnode
     }
     *kept = *n;
     v->fs = kept;
-    const struct proc_dir *dir = n->entry->dir;
-    if (dir != nullptr && (n->process != nullptr || dir->lookup != nullptr)) {
-        v->flags = VNODE_NO_NAME_CACHE;
-    }
+    v->flags = VNODE_NO_NAME_CACHE;
     *out = v;
     return ERR_OK;
 }
