@@ -105,6 +105,16 @@ static err_t fill_up(struct pipe *p, struct vm_span span, size_t *done) REQUIRES
     return err;
 }
 
+// Readers wait for a first byte, small writers for room for all of theirs, large writers for half
+// the ring: a wake a batch, not a wake a piece. So only crossing one of these lines is worth a
+// wake.
+static bool room_worth_waking(const struct pipe *p, u64 room_before) {
+    u64 now = room(p);
+    u64 half = capacity(p) / 2;
+    return (room_before < ATOMIC_BYTES_MAX && now >= ATOMIC_BYTES_MAX) ||
+           (room_before < half && now >= half) || p->used == 0;
+}
+
 static bool readable(const struct pipe *p) { return p->used != 0 || p->writers == 0; }
 
 static err_t pipe_read(struct file *f, struct vm_span span, u64 *pos, size_t *done) {
@@ -116,11 +126,15 @@ static err_t pipe_read(struct file *f, struct vm_span span, u64 *pos, size_t *do
     for (;;) {
         pipe_lock(p);
         bool had = p->used != 0;
+        u64 room_before = room(p);
         bool end = !had && p->writers == 0; // under the lock: a writer's last bytes come before
         err_t err = drain(p, span, done);
+        bool wake = room_worth_waking(p, room_before);
         pipe_unlock(p);
         if (had) {
-            waitq_wake_all(&p->writable);
+            if (wake) {
+                waitq_wake_all(&p->writable);
+            }
             return *done != 0 ? ERR_OK : err;
         }
         if (end) {
@@ -137,7 +151,8 @@ static err_t pipe_read(struct file *f, struct vm_span span, u64 *pos, size_t *do
 
 // Room for the next step of a write with `left` bytes to go: small writes want all of theirs.
 static bool writable(const struct pipe *p, size_t total, size_t left) {
-    return p->readers == 0 || room(p) >= (total <= ATOMIC_BYTES_MAX ? left : 1);
+    size_t batch = total <= ATOMIC_BYTES_MAX ? left : MIN(left, capacity(p) / 2);
+    return p->readers == 0 || room(p) >= batch;
 }
 
 static err_t pipe_write(struct file *f, struct vm_span span, u64 *pos, size_t *done) {
@@ -147,14 +162,17 @@ static err_t pipe_write(struct file *f, struct vm_span span, u64 *pos, size_t *d
     while (*done < span.bytes && err == ERR_OK) {
         size_t before = *done;
         pipe_lock(p);
+        bool was_empty = p->used == 0;
         if (p->readers == 0) {
             err = ERR_PIPE;
-        } else if (writable(p, span.bytes, span.bytes - *done)) {
+        } else if (span.bytes > ATOMIC_BYTES_MAX || writable(p, span.bytes, span.bytes - *done)) {
             err = fill_up(p, span, done);
         }
         pipe_unlock(p);
         if (*done != before) {
-            waitq_wake_all(&p->readable);
+            if (was_empty) {
+                waitq_wake_all(&p->readable);
+            }
             continue;
         }
         if (err != ERR_OK) {
