@@ -141,6 +141,15 @@ err_t vm_object_find(struct vm_object *o, u64 index, struct page **out) {
     return ERR_OK;
 }
 
+err_t vm_object_next(struct vm_object *o, u64 first, u64 *index) {
+    GUARD(vm_object, o);
+    if (radix_next(o, &first, ~(u64)0, false) == nullptr) {
+        return ERR_NOENT;
+    }
+    *index = first;
+    return ERR_OK;
+}
+
 void object_set_dirty_locked(struct vm_object *o, struct page *p) {
     if (!object_has_backing(o) || p->owner != o) {
         return; // nowhere to write it, or dropped meanwhile

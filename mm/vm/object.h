@@ -40,6 +40,8 @@ void vm_object_put(struct vm_object *o);
 err_t vm_object_page(struct vm_object *o, u64 index, struct page **out);
 // Same, but absent stays absent: ERR_NOENT.
 err_t vm_object_find(struct vm_object *o, u64 index, struct page **out);
+// The first page present at or after first (SEEK_DATA of files that live in memory). Errors: ERR_NOENT.
+err_t vm_object_next(struct vm_object *o, u64 first, u64 *index);
 void vm_object_set_dirty(struct vm_object *o, struct page *p); // p belongs to o
 // Kernel side of read(2)/write(2): copies through the cache; user memory via uptr or kernel memory via ptr.
 struct vm_span { struct uptr user; void *kernel; size_t bytes; }; // kernel null: user memory
