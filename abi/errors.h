@@ -2,7 +2,7 @@
 // The one error vocabulary: loader, kernel, host tools. Values are 0 or negative; see errors.def.
 #pragma once
 
-#define ERR(name, value, text) ERR_##name = -(value),
+#define ERR(name, value, text)             ERR_##name = -(value),
 #define ERR_OWN(name, value, parent, text) ERR_##name = -(value),
 enum [[nodiscard]] err : int {
     ERR_OK = 0,

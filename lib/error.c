@@ -5,8 +5,12 @@ const char *err_text(err_t err) {
     switch (err) {
     case ERR_OK:
         return "success";
-#define ERR(name, value, text) case ERR_##name: return text;
-#define ERR_OWN(name, value, parent, text) case ERR_##name: return text;
+#define ERR(name, value, text)                                                                     \
+    case ERR_##name:                                                                               \
+        return text;
+#define ERR_OWN(name, value, parent, text)                                                         \
+    case ERR_##name:                                                                               \
+        return text;
 #include <abi/errors.def>
 #undef ERR
 #undef ERR_OWN
@@ -17,7 +21,9 @@ const char *err_text(err_t err) {
 err_t err_linux(err_t err) {
     switch (err) {
 #define ERR(name, value, text)
-#define ERR_OWN(name, value, parent, text) case ERR_##name: return ERR_##parent;
+#define ERR_OWN(name, value, parent, text)                                                         \
+    case ERR_##name:                                                                               \
+        return ERR_##parent;
 #include <abi/errors.def>
 #undef ERR
 #undef ERR_OWN
@@ -30,8 +36,12 @@ const char *err_name(err_t err) {
     switch (err) {
     case ERR_OK:
         return "OK";
-#define ERR(name, value, text) case ERR_##name: return "E" #name;
-#define ERR_OWN(name, value, parent, text) case ERR_##name: return #name;
+#define ERR(name, value, text)                                                                     \
+    case ERR_##name:                                                                               \
+        return "E" #name;
+#define ERR_OWN(name, value, parent, text)                                                         \
+    case ERR_##name:                                                                               \
+        return #name;
 #include <abi/errors.def>
 #undef ERR
 #undef ERR_OWN

@@ -23,22 +23,22 @@ struct uptr { // address in a user space: only the copy routines of mm/vm/copy.h
     u64 va;
 };
 
-#define UPTR_NULL ((struct uptr){0})
+#define UPTR_NULL  ((struct uptr){0})
 #define PAGE_SHIFT 12
-#define PAGE_SIZE ((u64)4096)
-#define PAGE_MASK (PAGE_SIZE - 1)
+#define PAGE_SIZE  ((u64)4096)
+#define PAGE_MASK  (PAGE_SIZE - 1)
 
-#define countof(array) (sizeof(array) / sizeof((array)[0]))
+#define countof(array)                  (sizeof(array) / sizeof((array)[0]))
 #define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
-#define unused_arg(x) ((void)(x))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
-#define ALIGN_DOWN(x, a) ((x) & ~((typeof(x))(a) - 1)) // a: a power of two
-#define ALIGN_UP(x, a) ALIGN_DOWN((x) + ((typeof(x))(a) - 1), a)
-#define likely(x) __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
-#define CAT_(a, b) a##b
-#define CAT(a, b) CAT_(a, b)
+#define unused_arg(x)                   ((void)(x))
+#define MIN(a, b)                       ((a) < (b) ? (a) : (b))
+#define MAX(a, b)                       ((a) > (b) ? (a) : (b))
+#define ALIGN_DOWN(x, a)                ((x) & ~((typeof(x))(a) - 1)) // a: a power of two
+#define ALIGN_UP(x, a)                  ALIGN_DOWN((x) + ((typeof(x))(a) - 1), a)
+#define likely(x)                       __builtin_expect(!!(x), 1)
+#define unlikely(x)                     __builtin_expect(!!(x), 0)
+#define CAT_(a, b)                      a##b
+#define CAT(a, b)                       CAT_(a, b)
 
 constexpr u64 NS_PER_SEC = 1000000000;
 constexpr u64 NS_PER_MS = 1000000;

@@ -98,17 +98,17 @@ extern struct boot_facts { // kept from struct boot_info
 } boot_facts;
 constexpr u64 TRAMPOLINE_PAGES = 6;
 
-void shadow_init_early(void);    // address-sanitizer kernels: first of all
-void cpu_area_load(u32 idx);     // GS base, GDT, TSS, IDT of this CPU
-void cpu_features_read(void);    // boot CPU
-void cpu_features_enable(void);  // control registers, MSRs, PAT, syscall: this CPU
-void cpu_patch_smap(void);       // boot CPU, once
-void cpu_areas_init(void);       // boot CPU, once: IDT contents, IST stacks
+void shadow_init_early(void);   // address-sanitizer kernels: first of all
+void cpu_area_load(u32 idx);    // GS base, GDT, TSS, IDT of this CPU
+void cpu_features_read(void);   // boot CPU
+void cpu_features_enable(void); // control registers, MSRs, PAT, syscall: this CPU
+void cpu_patch_smap(void);      // boot CPU, once
+void cpu_areas_init(void);      // boot CPU, once: IDT contents, IST stacks
 void fpu_init_cpu(bool boot_cpu);
-void time_init(void);            // boot CPU: TSC frequency
-u64 time_ns_to_tsc(u64 ns);      // clock value -> TSC value
-void apic_init_cpu(void);        // this CPU
-bool apic_timer_due(void);       // timer interrupt: false if it came too early and was set again
+void time_init(void);       // boot CPU: TSC frequency
+u64 time_ns_to_tsc(u64 ns); // clock value -> TSC value
+void apic_init_cpu(void);   // this CPU
+bool apic_timer_due(void);  // timer interrupt: false if it came too early and was set again
 void apic_eoi(void);
 void apic_send(u32 apic_id, u32 command); // command: vector and delivery mode
 void pic_disable(void);

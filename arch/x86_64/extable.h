@@ -6,6 +6,7 @@
 //
 // USER_ACCESS_ON / USER_ACCESS_OFF are STAC / CLAC where the CPU has SMAP, else they stay 3-byte no-operations: cpu.c patches
 // them through the direct map before the first use. Entries are distances from themselves: they need no relocation.
+// clang-format off: assembler macros
 #pragma once
 #define EXTABLE(insn, fixup)                                                                       \
     .pushsection .extable, "a";                                                                    \

@@ -11,7 +11,7 @@ enum block_request_flags : u32 { BLOCK_FUA = 1 };
 struct block_segment {
     void *ptr;
     u32 bytes;
-};                     // direct-map memory, 512-byte multiples
+}; // direct-map memory, 512-byte multiples
 struct block_request { // owned by the submitter until done() ran
     struct list node;  // the driver's
     enum block_op op;

@@ -10,13 +10,13 @@
 #pragma once
 #include <lib/types.h>
 
-#define TSA(x) __attribute__((x))
-#define GUARDED_BY(x) TSA(guarded_by(x))
-#define REQUIRES(...) TSA(requires_capability(__VA_ARGS__))
-#define ACQUIRES(...) TSA(acquire_capability(__VA_ARGS__))
-#define RELEASES(...) TSA(release_capability(__VA_ARGS__))
-#define EXCLUDES(...) TSA(locks_excluded(__VA_ARGS__))
-#define AFTER(x) TSA(acquired_after(x))
+#define TSA(x)           __attribute__((x))
+#define GUARDED_BY(x)    TSA(guarded_by(x))
+#define REQUIRES(...)    TSA(requires_capability(__VA_ARGS__))
+#define ACQUIRES(...)    TSA(acquire_capability(__VA_ARGS__))
+#define RELEASES(...)    TSA(release_capability(__VA_ARGS__))
+#define EXCLUDES(...)    TSA(locks_excluded(__VA_ARGS__))
+#define AFTER(x)         TSA(acquired_after(x))
 #define NO_LOCK_ANALYSIS TSA(no_thread_safety_analysis) // WHY: give the reason where it is used
 
 enum lock_kind : u8 { LOCK_MUTEX, LOCK_SPIN };
@@ -36,27 +36,33 @@ struct spinlock {
     void *owner;               // struct cpu_local, debug kernels
 };
 
-void spin_lock(struct spinlock *l, struct lock_class *c);   // interrupts off (nesting), then the lock
+void spin_lock(struct spinlock *l, struct lock_class *c); // interrupts off (nesting), then the lock
 void spin_unlock(struct spinlock *l, struct lock_class *c);
-bool spin_is_mine(const struct spinlock *l);                // debug kernels; true in release kernels
+bool spin_is_mine(const struct spinlock *l); // debug kernels; true in release kernels
 
 // Run-time checker, debug kernels: called by both kinds of lock. Holdings live in the thread.
 void lock_check_acquire(void *lock, struct lock_class *c, u64 site, bool same_class_allowed);
-void lock_check_note(void *lock, struct lock_class *c, u64 site); // a lock that was only tried: rank does not matter
+void lock_check_note(void *lock, struct lock_class *c,
+                     u64 site); // a lock that was only tried: rank does not matter
 void lock_check_release(void *lock, struct lock_class *c);
-void lock_check_may_sleep(u64 site); // panics if a spinlock is held, interrupts are off or preemption is off
+void lock_check_may_sleep(
+    u64 site); // panics if a spinlock is held, interrupts are off or preemption is off
 #define might_sleep()                                                                              \
     do {                                                                                           \
         if (CONFIG_DEBUG) {                                                                        \
             lock_check_may_sleep((u64)__builtin_return_address(0));                                \
         }                                                                                          \
     } while (0)
-extern bool lock_check_off;  // set by panic: locks become best effort
+extern bool lock_check_off; // set by panic: locks become best effort
 void lock_print_held(void); // panic: this thread's locks with class, rank, acquire site
 
 constexpr u32 LOCK_HELD_MAX = 16;
 struct lock_held { // part of struct thread
-    struct { void *lock; struct lock_class *cls; u64 site; } at[LOCK_HELD_MAX];
+    struct {
+        void *lock;
+        struct lock_class *cls;
+        u64 site;
+    } at[LOCK_HELD_MAX];
     u32 count;
 };
 
@@ -65,11 +71,12 @@ struct lock_held { // part of struct thread
     [[maybe_unused]] static inline void cls##_lock(type *o) ACQUIRES(lc_##cls) NO_LOCK_ANALYSIS {  \
         spin_lock(&o->member, &lc_##cls);                                                          \
     }                                                                                              \
-    [[maybe_unused]] static inline void cls##_unlock(type *o) RELEASES(lc_##cls) NO_LOCK_ANALYSIS {\
+    [[maybe_unused]] static inline void cls##_unlock(type *o) RELEASES(lc_##cls)                   \
+        NO_LOCK_ANALYSIS {                                                                         \
         spin_unlock(&o->member, &lc_##cls);                                                        \
     }                                                                                              \
-    [[maybe_unused]] static inline void cls##_guard_end(type **o)                                  \
-        RELEASES(lc_##cls) NO_LOCK_ANALYSIS {                                                      \
+    [[maybe_unused]] static inline void cls##_guard_end(type **o) RELEASES(lc_##cls)               \
+        NO_LOCK_ANALYSIS {                                                                         \
         spin_unlock(&(*o)->member, &lc_##cls);                                                     \
     }
 // Holds the lock until the end of the scope, on every way out.

@@ -13,7 +13,8 @@ enum log_area : u8 {
 };
 #undef LOG_AREA
 #define log(area, level, ...) log_write(LOG_AREA_##area, LOG_##level, __VA_ARGS__)
-[[gnu::format(printf, 3, 4)]] void log_write(enum log_area area, enum log_level level, const char *format, ...);
+[[gnu::format(printf, 3, 4)]] void log_write(enum log_area area, enum log_level level,
+                                             const char *format, ...);
 void log_configure(const char *cmdline);
 
 // A sink: early serial, framebuffer. write is called with interrupts off, one call at a time; it must not log, and whoever holds a
@@ -26,5 +27,6 @@ struct log_console {
 void log_console_add(struct log_console *c); // first writes what the ring holds
 // Copies the newest bytes of the ring that fit, whole lines; returns bytes (dmesg, /proc/kmsg, panic tail).
 size_t log_tail(char *buf, size_t capacity);
-u64 log_total_bytes(void);                                                // ever written
-size_t log_read(u64 *position, char *buf, size_t capacity);               // sequential reader; skips what was overwritten
+u64 log_total_bytes(void); // ever written
+size_t log_read(u64 *position, char *buf,
+                size_t capacity); // sequential reader; skips what was overwritten

@@ -33,7 +33,7 @@ struct trap_frame;
         }                                                                                          \
     } while (0)
 
-bool panic_active(void); // some CPU panics: consoles must not wait for locks any more
+bool panic_active(void);           // some CPU panics: consoles must not wait for locks any more
 constexpr u8 PANIC_EXIT_CODE = 49; // written to isa-debug-exit: QEMU ends with status 99
 
 // "symbol+0x12" for a kernel text address, or "?".

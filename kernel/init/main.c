@@ -17,7 +17,6 @@
 #include <mm/phys/page.h>
 #include <mm/vm/kmap.h>
 #include <mm/vm/space.h>
-#include <mm/vm/space.h>
 
 struct boot_info boot;
 

@@ -29,10 +29,12 @@ bool waitq_has_waiters(const struct waitq *q);
 
 // The parts WAIT_UNTIL and poll are made of.
 void waiter_add(struct waitq *q, struct waiter *w, bool exclusive);
-void waiter_remove(struct waiter *w);              // harmless if not queued
-void wait_prepare(enum wait_kind kind);            // from now on a wake makes the next wait_block return at once
-err_t wait_block(u64 deadline_ns);                 // ERR_OK woken, ERR_INTR interrupted/killed, ERR_TIMEDOUT; sleeps
-void wait_finish(void);                            // back to running, after success or a satisfied condition
+void waiter_remove(struct waiter *w); // harmless if not queued
+void wait_prepare(
+    enum wait_kind kind); // from now on a wake makes the next wait_block return at once
+err_t wait_block(
+    u64 deadline_ns);   // ERR_OK woken, ERR_INTR interrupted/killed, ERR_TIMEDOUT; sleeps
+void wait_finish(void); // back to running, after success or a satisfied condition
 
 #define WAIT_UNTIL(queue, condition, kind, deadline_ns)                                            \
     ({                                                                                             \
