@@ -92,5 +92,5 @@ struct sched_stats {
     u64 switches, user_ns, kernel_ns, idle_ns;
     u32 running, load_1, load_5, load_15;
     u64 threads_created;
-};                                                             // load: threads << SCHED_LOAD_SHIFT
+}; // load: threads << SCHED_LOAD_SHIFT
 void sched_stats(u32 cpu_idx_or_all, struct sched_stats *out); // CPU_MAX: all CPUs

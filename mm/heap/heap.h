@@ -14,9 +14,11 @@ void heap_free_raw(void *p); // null is fine
         *(pp) = nullptr;                                                                           \
     } while (0)
 // heap_new(&p): zeroed object of *p's type.
-#define heap_new(pp) heap_alloc(sizeof(**(pp)), (void **)(pp))
+#define heap_new(pp)          heap_alloc(sizeof(**(pp)), (void **)(pp))
 #define heap_new_array(pp, n) heap_alloc_array((n), sizeof(**(pp)), (void **)(pp))
 err_t heap_alloc_array(size_t count, size_t bytes, void **out); // ERR_NOMEM on overflow too
-struct heap_stats { u64 used_bytes, slab_pages, large_pages, allocations; };
+struct heap_stats {
+    u64 used_bytes, slab_pages, large_pages, allocations;
+};
 void heap_stats(struct heap_stats *out);
 void heap_fail_after(u64 n); // debug: the n-th allocation from now fails (fail_alloc=N); 0 off

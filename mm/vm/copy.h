@@ -3,8 +3,9 @@
 #pragma once
 #include <lib/types.h>
 
-err_t copy_in(void *dst, struct uptr src, size_t bytes);        // ERR_FAULT: dst may be partly written
-err_t copy_out(struct uptr dst, const void *src, size_t bytes); // ERR_FAULT: user memory may be partly written
+err_t copy_in(void *dst, struct uptr src, size_t bytes); // ERR_FAULT: dst may be partly written
+err_t copy_out(struct uptr dst, const void *src,
+               size_t bytes); // ERR_FAULT: user memory may be partly written
 err_t copy_zero(struct uptr dst, size_t bytes);
 // Reads a NUL-terminated string. Errors: ERR_FAULT, ERR_NAMETOOLONG when it does not fit. *len without NUL.
 err_t copy_in_string(char *dst, size_t capacity, struct uptr src, size_t *len);

@@ -20,20 +20,21 @@ struct vm_object_ops {
 struct vm_object {
     struct ref refs;
     struct mutex lock;
-    const struct vm_object_ops *ops; // [I] null fill: anonymous (zero) memory
+    const struct vm_object_ops *ops;           // [I] null fill: anonymous (zero) memory
     void *pages_root GUARDED_BY(lc_vm_object); // radix tree index -> struct page *
     u64 page_count GUARDED_BY(lc_vm_object);
     u64 dirty_count GUARDED_BY(lc_vm_object);
-    _Atomic u32 write_backs;         // [a] pages in WRITEBACK
-    _Atomic u64 size_bytes;          // [a] file size: faults past its last page are SIGBUS; ~0 for anonymous
-    struct list mappings;            // vm_mapping.object_node, under the object lock
-    struct list cache_node;          // list of objects that wait for their last vm_object_put
-    void *owner;                     // [I] vnode
+    _Atomic u32 write_backs; // [a] pages in WRITEBACK
+    _Atomic u64 size_bytes; // [a] file size: faults past its last page are SIGBUS; ~0 for anonymous
+    struct list mappings;   // vm_mapping.object_node, under the object lock
+    struct list cache_node; // list of objects that wait for their last vm_object_put
+    void *owner;            // [I] vnode
 };
 DECLARE_MUTEX_CLASS(vm_object, struct vm_object, lock)
 
-void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops, void *owner); // embedded; one reference
-err_t vm_object_create_anon(struct vm_object **out);                                    // heap; shared anonymous memory, tmpfs files
+void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops,
+                    void *owner);                    // embedded; one reference
+err_t vm_object_create_anon(struct vm_object **out); // heap; shared anonymous memory, tmpfs files
 void vm_object_get(struct vm_object *o);
 void vm_object_put(struct vm_object *o);
 // The page at index with one reference for the caller, filled if it was absent. Errors: ERR_NOMEM, of fill. Sleeps.
@@ -44,9 +45,15 @@ err_t vm_object_find(struct vm_object *o, u64 index, struct page **out);
 err_t vm_object_next(struct vm_object *o, u64 first, u64 *index);
 void vm_object_set_dirty(struct vm_object *o, struct page *p); // p belongs to o
 // Kernel side of read(2)/write(2): copies through the cache; user memory via uptr or kernel memory via ptr.
-struct vm_span { struct uptr user; void *kernel; size_t bytes; }; // kernel null: user memory
-err_t vm_object_read(struct vm_object *o, u64 offset, struct vm_span span, size_t *done); // stops at size_bytes
-err_t vm_object_write(struct vm_object *o, u64 offset, struct vm_span span, size_t *done); // grows size_bytes; *done valid on error too
+struct vm_span {
+    struct uptr user;
+    void *kernel;
+    size_t bytes;
+}; // kernel null: user memory
+err_t vm_object_read(struct vm_object *o, u64 offset, struct vm_span span,
+                     size_t *done); // stops at size_bytes
+err_t vm_object_write(struct vm_object *o, u64 offset, struct vm_span span,
+                      size_t *done); // grows size_bytes; *done valid on error too
 // Writes dirty pages of [first, last] back through ops (last may be ~0). Also collects dirty bits of mappings. Sleeps.
 err_t vm_object_sync(struct vm_object *o, u64 first, u64 last);
 // Drops pages past the new size (zeroing the tail of the last one) and unmaps them everywhere; sets size_bytes.
