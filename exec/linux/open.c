@@ -362,7 +362,14 @@ static i64 list_directory(struct trap_frame *f, bool old) {
                       .end = arg1(f) + (u32)arg2(f),
                       .old = old,
                       .first = true};
-    err_t err = file_readdir(r.file, &d.sink);
+    struct vattr a = {.nlink = 1};
+    struct path place;
+    file_place(r.file, &place);
+    err_t err =
+        place.vnode != nullptr && place.vnode->type == VNODE_DIR ? vfs_getattr(&place, &a) : ERR_OK;
+    if (err == ERR_OK) { // a removed directory has no entries, not even its own
+        err = a.nlink == 0 ? ERR_NOENT : file_readdir(r.file, &d.sink);
+    }
     fd_put(&r);
     if (d.at > arg1(f)) {
         return (i64)(d.at - arg1(f));
