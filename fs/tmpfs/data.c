@@ -71,6 +71,27 @@ void tmpfs_wrote(struct vnode *v, size_t bytes) {
     n->mtime_ns = n->ctime_ns = time_wall_ns();
 }
 
+// A page that is there is data, any other is a hole; the end of the file counts as a hole.
+err_t tmpfs_seek(struct vnode *v, u64 offset, bool hole, u64 *out) {
+    struct vm_object *o = v->object;
+    u64 size = o->size_bytes;
+    if (offset >= size) {
+        return ERR_NXIO;
+    }
+    u64 next;
+    for (u64 index = offset / PAGE_SIZE;; index++) {
+        bool found = vm_object_next(o, index, &next) == ERR_OK && next * PAGE_SIZE < size;
+        if (!hole && !found) {
+            return ERR_NXIO;
+        }
+        if (!hole || !found || next != index) {
+            u64 at = (hole ? index : next) * PAGE_SIZE;
+            *out = MIN(MAX(offset, at), size);
+            return ERR_OK;
+        }
+    }
+}
+
 static err_t zero_part(struct vm_object *o, u64 offset, u64 bytes) {
     struct page *p;
     err_t err = vm_object_find(o, offset / PAGE_SIZE, &p);

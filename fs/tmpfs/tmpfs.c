@@ -108,6 +108,7 @@ const struct vnode_ops tmpfs_ops = {
     .getattr = tmpfs_getattr,
     .setattr = tmpfs_setattr,
     .fallocate = tmpfs_fallocate,
+    .seek = tmpfs_seek,
     .getxattr = tmpfs_getxattr,
     .setxattr = tmpfs_setxattr,
     .removexattr = tmpfs_removexattr,

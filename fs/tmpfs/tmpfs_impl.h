@@ -73,6 +73,7 @@ err_t tmpfs_tmpfile(struct vnode *dir, const struct vattr *init, struct vnode **
 err_t tmpfs_setattr(struct vnode *v, u32 mask, const struct vattr *a);
 err_t tmpfs_prepare_write(struct vnode *v, u64 offset, size_t bytes);
 void tmpfs_wrote(struct vnode *v, size_t bytes);
+err_t tmpfs_seek(struct vnode *v, u64 offset, bool hole, u64 *out);
 err_t tmpfs_fallocate(struct vnode *v, u32 mode, u64 offset, u64 bytes);
 err_t tmpfs_getxattr(struct vnode *v, const char *name, void *buf, size_t capacity, size_t *bytes);
 err_t tmpfs_setxattr(struct vnode *v, const char *name, const void *value, size_t bytes, u32 flags);
