@@ -17,7 +17,7 @@ SILENCE_S = 120  # nothing new on the screen for so long: what is awaited does n
 
 class Terminal:
     def __init__(self, words, rows=24, columns=80):
-        self.text = ""  # all that was shown
+        self.text = ""  # all that was shown, without carriage returns
         self.seen = 0   # how far expect() has come
         self.status = None
         self.pid, self.fd = pty.fork()
@@ -47,7 +47,11 @@ class Terminal:
             data = os.read(self.fd, 65536)
         except OSError:
             data = b""
-        self.text += data.decode("utf-8", "replace")
+        self.text += data.decode("utf-8", "replace").replace("\r", "")
+        if b"\x1b[6n" in data:
+            # Like a terminal: where the cursor is. The row does not matter to line editors.
+            line = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.text.rsplit("\n", 1)[-1])
+            os.write(self.fd, f"\x1b[24;{len(line) + 1}R".encode())
         return bool(data)
 
     def expect(self, pattern, silence=SILENCE_S):
@@ -70,6 +74,11 @@ class Terminal:
         for key in re.findall(r"\x1b\[?.?|.", text, re.S):
             os.write(self.fd, key.encode())
             self.read(0.02)
+
+    def settle(self):
+        """Until nothing has come for a while: a key for a program that was just started must not reach the shell."""
+        while self.read(1.5):
+            pass
 
     def ended(self):
         if self.status is None:

@@ -29,17 +29,17 @@ for c in "rm d@@$T/f" "mkdir d@@$T/x" "touch d@@$T/f" "mv d@@$T/f d@@$T/y" "ln -
     "truncate -s 0 d@@$T/f" "touch .time/$T/d/x" "mkdir .time/x"; do
     $c 2>/tmp/e && echo "$c was possible"; grep -q 'ead-only file system' /tmp/e || echo "$c: $(cat /tmp/e)"
 done
-cat d@@$T/f .time/$T/d/f d/.time/$T/f; readlink d@@$T/link; ls d@@$T; ls d
+cat d@@$T/f .time/$T/d/f d/.time/$T/f; readlink d@@$T/link; ls d@@$T | cat; ls d | cat
 [ $(stat -c %d d) != $(stat -c %d d@@$T) ] && [ $(stat -c %d d/f) != $(stat -c %d d@@$T/f) ] && echo other device
 ls -a d | grep -c '^\.time$'
 cat d/g@@$T 2>&1 | grep -c 'No such file'
 cat d/f@@nonsense 2>&1 | grep -c 'No such file\|Invalid'
 cat d@@@0/f >/dev/null 2>&1 || echo before all time
-cd d@@$T && pwd | grep -c d && cat f && cat ../d/f
+cd d@@$T && pwd | grep -c d && cat f
 """
     result = guest(commands, fresh_disk("fs")).expect(0)
     expected = "old\nold\nold\nf\nf\nlink\nf\ng\nother device\n0\n1\n1\nbefore all time\n1\nold\n"
-    check(result.out.startswith(expected), f"expected\n{expected}got\n{result.out}")
+    check(result.out == expected, f"expected\n{expected}got\n{result.out}")
 
 
 def tree_comes_back():
@@ -57,7 +57,8 @@ while [ $d -lt 40 ]; do
     d=$((d + 1))
 done
 truncate -s 3000000 dir1/sparse; mkfifo dir2/fifo; mknod dir3/null c 1 3; echo x > 'dir4/odd  name'
-list() { (cd "$1" && find . | sort | tr '\n' '\0' | xargs -0 stat -c '%n|%F|%a|%u|%g|%s|%Y|%h|%N|%t:%T' | grep -v '^\.|'
+list() { (cd "$1" && find . | sort | tr '\n' '\0' | xargs -0 stat -c '%n|%F|%a|%u|%g|%s|%Y|%h|%N|%t:%T' | grep -v '^\.|' |
+    sed '/|symbolic link|/s/|[0-9]*|1|/|/' # busybox's cp keeps no times of links
     find . -type f | sort | tr '\n' '\0' | xargs -0 sha1sum); }
 list . > /tmp/before
 sync; sleep 2; T=@$(date +%s); sleep 2
@@ -66,8 +67,8 @@ ls -A /root | grep -v '^\.' || echo nothing left
 cp -a "/root/.time/$T/tree" /root/back
 list /root/back > /tmp/after
 # The link text of stat shows no paths, so the lists can be compared as they are.
-cmp /tmp/before /tmp/after && echo same tree
-cp -a "/root@@$T/tree/dir7" /tmp/dir7 && list /tmp/dir7 > /tmp/seven && (cd /root/back/dir7; list .) | cmp - /tmp/seven && echo same part
+diff /tmp/before /tmp/after | head -n 20 | grep . || echo same tree
+cp -a "/root@@$T/tree/dir7" /tmp/dir7 && list /tmp/dir7 > /tmp/seven && (cd /root/back/dir7; list .) | diff - /tmp/seven | head -n 20 | grep . || echo same part
 grep -c . /tmp/before
 [ $(stat -c %i /root/back/dir9/f1) = $(stat -c %i /root/back/dir9/hard) ] && echo hard links
 """

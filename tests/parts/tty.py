@@ -41,52 +41,56 @@ def answer(t, keys, pattern):
 
 
 def typing(t):
-    answer(t, "echo hello there\r", r"\r?\nhello there\r?\n")
-    answer(t, "echo wrogn\x7f\x7fng\r", r"\nwrong\r?\n")                 # backspace
-    answer(t, "echo ac" + LEFT + "b\r", r"\nabc\r?\n")                   # arrow and insert
-    answer(t, "xecho front" + HOME + "\x1b[3~" + END + " end\r", r"\nfront end\r?\n")  # home, delete, end
-    answer(t, "rubbish\x15echo line\r", r"\nline\r?\n")                  # Ctrl-U
-    answer(t, "echo one two\x17three\r", r"\none three\r?\n")            # Ctrl-W
+    answer(t, "echo hello there\r", r"\nhello there\n")
+    answer(t, "echo wrogn\x7f\x7fng\r", r"\nwrong\n")                 # backspace
+    answer(t, "echo ac" + LEFT + "b\r", r"\nabc\n")                   # arrow and insert
+    answer(t, "xecho front" + HOME + "\x1b[3~" + END + " end\r", r"\nfront end\n")  # home, delete, end
+    answer(t, "rubbish\x15echo line\r", r"\nline\n")                  # Ctrl-U
+    answer(t, "echo one two\x17three\r", r"\none three\n")            # Ctrl-W
 
 
 def history(t):
-    answer(t, "echo first\r", r"\nfirst\r?\n")
-    answer(t, "echo second\r", r"\nsecond\r?\n")
-    answer(t, UP + UP + "\r", r"\nfirst\r?\n")
-    answer(t, UP + UP + DOWN + "\r", r"\nfirst\r?\n")
+    answer(t, "echo first\r", r"\nfirst\n")
+    answer(t, "echo second\r", r"\nsecond\n")
+    answer(t, UP + UP + "\r", r"\nfirst\n")
+    answer(t, UP + UP + DOWN + "\r", r"\nfirst\n")
 
 
 def pipes_and_status(t):
-    answer(t, "false; echo status $?\r", r"\nstatus 1\r?\n")
-    answer(t, "(exit 42); echo status $?\r", r"\nstatus 42\r?\n")
-    answer(t, "nosuchprogram; echo status $?\r", r"not found\r?\nstatus 127\r?\n")
-    answer(t, "seq 1 100 | grep 9 | wc -l\r", r"\n\s*19\r?\n")
-    answer(t, "yes | head -n 2 | sort -u; echo done\r", r"\ny\r?\ndone\r?\n")
+    answer(t, "false; echo status $?\r", r"\nstatus 1\n")
+    answer(t, "(exit 42); echo status $?\r", r"\nstatus 42\n")
+    answer(t, "nosuchprogram; echo status $?\r", r"not found\nstatus 127\n")
+    answer(t, "seq 1 100 | grep 9 | wc -l\r", r"\n\s*19\n")
+    answer(t, "yes | head -n 2 | sort -u; echo done\r", r"\ny\ndone\n")
 
 
 def interrupt(t):
     t.type("sleep 1000\r")
-    t.expect(r"sleep 1000\r?\n")
+    t.expect(r"sleep 1000\n")
+    t.settle()
     t.type("\x03")
     t.expect(r"[#$] ")
-    answer(t, "echo status $?\r", r"\nstatus 130\r?\n")
+    answer(t, "echo status $?\r", r"\nstatus 130\n")
     t.type("while :; do :; done\r")
-    t.read(1)
+    t.settle()
     t.type("\x03")
     t.expect(r"[#$] ")
     t.type("cat\r")
-    t.expect(r"cat\r?\n")
-    answer(t, "line\r\x04", r"line\r?\nline\r?\n")                       # Ctrl-D ends the input
+    t.expect(r"cat\n")
+    t.settle()
+    answer(t, "line\r\x04", r"line\nline\n")                       # Ctrl-D ends the input
     t.type("sleep 1000\r")
-    t.expect(r"sleep 1000\r?\n")
+    t.expect(r"sleep 1000\n")
+    t.settle()
     t.type("\x1c")                                                       # Ctrl-\
     t.expect(r"[#$] ")
-    answer(t, "echo status $?\r", r"\nstatus 131\r?\n")
+    answer(t, "echo status $?\r", r"\nstatus 131\n")
 
 
 def jobs(t):
     t.type("sleep 1000\r")
-    t.expect(r"sleep 1000\r?\n")
+    t.expect(r"sleep 1000\n")
+    t.settle()
     t.type("\x1a")
     t.expect(r"Stopped")
     t.expect(r"[#$] ")
@@ -95,21 +99,24 @@ def jobs(t):
     answer(t, "jobs\r", r"Running +sleep 1000")
     t.type("fg\r")
     t.expect(r"sleep 1000")
+    t.settle()
     t.type("\x03")
     t.expect(r"[#$] ")
-    answer(t, "jobs; echo none\r", r"jobs; echo none\r?\nnone\r?\n")
+    answer(t, "jobs; echo none\r", r"jobs; echo none\nnone\n")
     t.type("cat\r")
-    t.expect(r"cat\r?\n")
+    t.expect(r"cat\n")
+    t.settle()
     t.type("\x1a")
     t.expect(r"[#$] ")
     t.type("fg\r")
-    t.expect(r"cat\r?\n")
-    answer(t, "back\r\x04", r"back\r?\nback\r?\n")
+    t.expect(r"cat\n")
+    t.settle()
+    answer(t, "back\r\x04", r"back\nback\n")
     # A job in the background that wants to read stops.
     t.type("cat &\r")
     t.expect(r"[#$] ")
     answer(t, "sleep 1; jobs\r", r"Stopped[^\n]*cat")
-    answer(t, "kill %1; wait; echo gone\r", r"gone\r?\n")
+    answer(t, "kill %1; wait; echo gone\r", r"gone\n")
 
 
 def editor(t):
@@ -124,12 +131,12 @@ def editor(t):
     t.read(1)
     t.type(":wq\r")
     t.expect(r"[#$] ")
-    answer(t, "cat /root/text\r", r"\nabove\r?\nfirst line\r?\nsecond line\r?\n")
+    answer(t, "cat /root/text\r", r"\nabove\nfirst line\nsecond line\n")
     t.type("vi /root/text\r")
     t.expect(r"second line")
     t.type("Gdd:wq\r")
     t.expect(r"[#$] ")
-    answer(t, "wc -l </root/text\r", r"\n2\r?\n")
+    answer(t, "wc -l </root/text\r", r"\n2\n")
 
 
 def monitor(t):
@@ -139,21 +146,21 @@ def monitor(t):
     t.expect(r"PID")
     t.type("q")
     t.expect(r"[#$] ")
-    answer(t, "ps | grep -c init\r", r"\n[1-9]\r?\n")
+    answer(t, "ps | grep -c init\r", r"\n[1-9]\n")
     answer(t, "ls -l /proc | head -n 3; echo listed\r", r"dr-xr-xr-x(?s:.)*listed")
-    answer(t, "ls -l /proc/self/fd | grep -c tty\r", r"\n[1-9]\d*\r?\n")
+    answer(t, "ls -l /proc/self/fd | grep -c tty\r", r"\n[1-9]\d*\n")
 
 
 def terminal_settings(t):
     answer(t, "stty -a | head -n 1\r", r"speed \d+")
     answer(t, "tty\r", r"\n/dev/\w+")
     answer(t, "stty -echo; read x; stty echo; echo got $x\rhidden\r", r"got hidden")
-    answer(t, "test -t 0 && test -t 1 && echo terminal\r", r"\nterminal\r?\n")
+    answer(t, "test -t 0 && test -t 1 && echo terminal\r", r"\nterminal\n")
     answer(t, "setsid sh -c 'echo x >/dev/tty' 2>&1 | tail -n 1\r", r"No such device")
 
 
 def past_by_hand(t):
-    answer(t, "echo one > /root/note; sleep 3; echo two > /root/note; cat /root/note /root/note@@-2s\r", r"\ntwo\r?\none\r?\n")
+    answer(t, "echo one > /root/note; sleep 3; echo two > /root/note; cat /root/note /root/note@@-2s\r", r"\ntwo\none\n")
 
 
 def power_off(t):
