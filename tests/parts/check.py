@@ -32,6 +32,10 @@ def clang_format():
     check(not files, "clang-format-19 -i puts them right:\n" + "\n".join(files))
 
 
+def generated_docs():
+    host("python3", "tools/docs.py", "--check")
+
+
 def sizes():
     """A function body here runs from a line that begins at column 0 and ends in `{` to the next line that is `}`."""
     long = []
@@ -55,4 +59,5 @@ def run(tests):
     tests.case("layers", layers)
     tests.case("texts", texts)
     tests.case("format", clang_format)
+    tests.case("generated-docs", generated_docs)
     tests.case("sizes", sizes)
