@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: MIT
-// eventfd, memfd and epoll.
-//
-// An epoll file keeps its members in a list with a waiter on each queue of each member. A wake
-// marks the member and wakes the epoll file's own queue; epoll_wait then asks the marked members
-// what holds. Level-triggered members stay marked while they are ready, edge-triggered ones are
-// marked by a wake only.
+// eventfd and memfd.
 #include "linux_impl.h"
 #include <stdatomic.h>
 
