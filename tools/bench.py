@@ -32,7 +32,7 @@ def count_instructions(build):
         subprocess.run(["cp", "--sparse=always", os.path.join(build, "bench.img"), disk], check=True)
         command = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-icount", "shift=0,sleep=off",
                    "-cpu", "max,-erms,-fsrm", "-smp", "1", "-m", "512", "-nodefaults", "-display", "none", "-no-reboot",
-                   "-kernel", os.path.join(build, "kernel-release/hornet"), "-append", "hornet.bench=boot",
+                   "-kernel", os.path.join(build, "kernel-release/hornet"), "-append", "hornet.bench=boot loglevel=2",
                    "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-serial", "file:" + log,
                    "-drive", f"file={disk},format=raw,if=none,id=disk0",
                    "-device", "virtio-blk-pci,drive=disk0,disable-legacy=on", "-plugin", f"{plugin},out={count}"]
