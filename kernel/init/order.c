@@ -33,7 +33,7 @@ struct step {
 static void start_cpus(void) {
     struct acpi_cpu cpus[CPU_MAX];
     u32 found = acpi_cpus(cpus, CPU_MAX);
-    u32 wanted = (u32)cmdline_u64("cpus", CPU_MAX);
+    u32 wanted = cmdline_has("safe") ? 1 : (u32)cmdline_u64("cpus", CPU_MAX);
     for (u32 i = 1; i < found && i < wanted; i++) {
         void *stack;
         err_t err = thread_stack_alloc(THREAD_STACK_BYTES, &stack);

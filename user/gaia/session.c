@@ -20,7 +20,7 @@ static struct session {
     long long start_ms; // when it last started
     bool present;
 } sessions[] = {{.device = "/dev/ttyS0", .term = "xterm"},
-                {.device = "/dev/tty1", .term = "linux"}};
+                {.device = "/dev/tty1", .term = "xterm-256color"}};
 enum { SESSIONS = sizeof(sessions) / sizeof(sessions[0]) };
 
 static long long now_ms(void) {
