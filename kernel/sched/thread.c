@@ -65,7 +65,7 @@ err_t thread_create(const char *name, void (*fn)(void *), void *arg, struct thre
     t->id = next_id++;
     t->priority = THREAD_PRIORITIES / 2;
     t->cpu_allowed = ~(u64)0;
-    t->references = 2; // the caller's and its own
+    t->references = 1; // the caller's
     struct start *s = t->stack;
     *s = (struct start){fn, arg};
     cpu_context_init(&t->context, (u8 *)t->stack + THREAD_STACK_BYTES, first_run, s);
@@ -84,6 +84,7 @@ err_t thread_attach_fpu(struct thread *t) {
 
 void thread_start(struct thread *t) {
     assert_eq(t->state, THREAD_NEW);
+    thread_get(t); // its own, which the reaper puts
     sched_enqueue_new(t);
 }
 

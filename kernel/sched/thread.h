@@ -63,7 +63,7 @@ void sched_init_secondary(u32 cpu_idx);
 void sched_start_services(void); // the reaper and the workers; once threads can be created
 [[noreturn]] void sched_idle(void);
 
-// Creates a thread in state NEW with one reference for the caller. fn runs with interrupts on. Errors: ERR_NOMEM. Sleeps.
+// Creates a thread in state NEW with one reference for the caller; a put before thread_start frees it. fn runs with interrupts on. Errors: ERR_NOMEM. Sleeps.
 err_t thread_create(const char *name, void (*fn)(void *), void *arg, struct thread **out);
 err_t thread_attach_fpu(struct thread *t); // user threads, before start. ERR_NOMEM
 void thread_start(struct thread *t);
