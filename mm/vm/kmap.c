@@ -112,6 +112,19 @@ static void range_give(u64 start, u64 bytes) {
     }
 }
 
+// Page tables of a range and of its shadow, if it has one. Tables are shared by neighbours, so two
+// threads must not make the same one; they are never freed, and leaf entries belong to the owner of
+// the range alone.
+static err_t tables_make(u64 start, u64 end, bool shadow) {
+    GUARD(kmap, &kmap);
+    for (u64 va = start; va < end; va = ALIGN_DOWN(va, MMU_TABLE_BYTES) + MMU_TABLE_BYTES) {
+        if (mmu_entry_at(&mmu_kernel_space, va, true) == nullptr) {
+            return ERR_NOMEM;
+        }
+    }
+    return shadow ? kasan_back_range(start, end - start) : ERR_OK;
+}
+
 // Unmaps [start, end); with put, the pages are freed after the flush, in batches.
 static void unmap_range(u64 start, u64 end, bool put) {
     struct page *pages[32];
@@ -168,7 +181,7 @@ err_t kmap_stack(size_t bytes, void **out) {
     u64 start;
     TRY(range_take(bytes + PAGE_SIZE, &start));
     u64 stack = start + PAGE_SIZE; // the guard page stays unmapped
-    err_t err = kasan_back_range(stack, bytes);
+    err_t err = tables_make(stack, stack + bytes, true);
     if (err == ERR_OK) {
         err = map_fresh_pages(stack, stack + bytes);
     }
@@ -229,9 +242,14 @@ err_t kmap_device(struct pa pa, size_t bytes, bool write_combine, void **out) {
     u64 total = ALIGN_UP(offset + bytes, PAGE_SIZE);
     u64 start;
     TRY(range_take_high(total, &start));
+    err_t err = tables_make(start, start + total, false);
+    if (err != ERR_OK) {
+        range_give(start, total);
+        return err;
+    }
     u32 flags = MMU_READ | MMU_WRITE | (write_combine ? MMU_WRITE_COMBINE : MMU_NOCACHE);
     for (u64 at = 0; at < total; at += PAGE_SIZE) {
-        err_t err = mmu_map(&mmu_kernel_space, start + at, (struct pa){pa.v - offset + at}, flags);
+        err = mmu_map(&mmu_kernel_space, start + at, (struct pa){pa.v - offset + at}, flags);
         if (err != ERR_OK) {
             unmap_range(start, start + at, false);
             range_give(start, total);
