@@ -205,6 +205,21 @@ static void thread_inherit(struct user_thread *t, const struct clone_args *args)
     }
 }
 
+// RLIMIT_NPROC counts the threads of the real user; root is free of it.
+static bool user_has_too_many(const struct process *parent, u32 uid) REQUIRES(lc_proc_table) {
+    u64 limit = parent->rlimits[LINUX_RLIMIT_NPROC][0];
+    if (uid == 0 || limit == LINUX_RLIM_INFINITY) {
+        return false;
+    }
+    u64 count = 0;
+    struct process *p;
+    list_for_each(p, &proc_table.all, all_node) {
+        GUARD(signals, p);
+        count += p->cred->uid == uid ? MAX(p->thread_count, 1u) : 0; // a zombie counts too
+    }
+    return count >= limit;
+}
+
 // Puts the new thread (and process, if p is new) into the table. Errors: ERR_AGAIN;
 // ERR_RESTARTNOINTR if the parent is ending.
 static err_t publish(struct user_thread *t, const struct clone_args *args) {
@@ -212,6 +227,9 @@ static err_t publish(struct user_thread *t, const struct clone_args *args) {
     GUARD(proc_table, &proc_table);
     if (parent->exiting || parent->exec_thread != nullptr) {
         return ERR_RESTARTNOINTR;
+    }
+    if (user_has_too_many(parent, t->cred->uid)) {
+        return ERR_AGAIN;
     }
     TRY(pid_alloc_locked(&t->tid));
     proc_table.forks++;
