@@ -78,8 +78,13 @@ static void take_apart(struct process *p) {
 }
 
 static void process_end(struct process *p, int status) {
-    if (p->pid == 1) {
-        panic("the first process ended, status=0x%x", status);
+    if (p->pid ==
+        1) { // a damaged program or disk can bring this about: not a broken invariant of ours
+        char why[64];
+        text_format(why, sizeof(why),
+                    status & 0x7f ? "it was ended by signal %d" : "it exited with status %d",
+                    status & 0x7f ? status & 0x7f : status >> 8);
+        proc_first_failed(why);
     }
     take_apart(p);
     struct list buried = LIST_INIT(buried);

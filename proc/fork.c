@@ -7,6 +7,7 @@
 #include <kernel/base/cmdline.h>
 #include <kernel/base/entropy.h>
 #include <kernel/sched/timer.h>
+#include <lib/error.h>
 #include <stdatomic.h>
 
 err_t process_alloc(struct process **out) {
@@ -371,7 +372,7 @@ static void first_main(void *arg) {
         file_put(program);
     }
     if (err != ERR_OK) {
-        panic("the first program %s cannot be run: error %d", first.path, err);
+        proc_first_failed(err_text(err));
     }
     if (cmdline_has("hornet.bench")) { // tools/bench.py: how far the start has come
         log(PROC, INFO, "bench: first user instruction tsc=%lu", cpu_tsc());

@@ -339,3 +339,5 @@ void proc_print(const struct process *p, struct text *t);
 extern void (*proc_power_off)(void);
 extern void (*proc_restart)(void);
 extern void (*proc_halt)(void);
+// Set by kernel/init: the first process could not be started or ended. Does not return.
+extern void (*proc_first_failed)(const char *why);

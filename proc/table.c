@@ -19,6 +19,7 @@ const struct exec_layer *proc_linux_layer;
 void (*proc_power_off)(void);
 void (*proc_restart)(void);
 void (*proc_halt)(void);
+void (*proc_first_failed)(const char *why);
 
 void proc_init(void) { jobs_init(); }
 

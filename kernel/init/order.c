@@ -123,7 +123,21 @@ static void restart(void) {
 
 static void halt(void) { cpu_halt(); }
 
+// A damaged program, a damaged disk, or somebody's mistake: no panic, what is on the disk is made safe.
+static void first_failed(const char *why) {
+    err_t err = vfs_sync_all();
+    log(INIT, ERROR, "the first process is gone: %s; files %s; restart the machine", why,
+        err == ERR_OK ? "are synced" : "could not all be synced");
+    if (cmdline_has("hornet.exec")) {
+        cpu_debug_exit(1);
+    }
+    for (;;) {
+        err = sleep_until(DEADLINE_NEVER, WAIT_SOLID);
+    }
+}
+
 static void start_first_process(void) {
+    proc_first_failed = first_failed;
     proc_power_off = power_off;
     proc_restart = restart;
     proc_halt = halt;
