@@ -10,6 +10,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.abspath(os.path.join(ROOT, os.environ.get("HORNET_BUILD", "build")))
+PARTS = ["check", "unit", "fuzz", "kernel", "fs", "linux", "tty", "crash", "boot"]  # in the order they run
 WORK = os.path.join(BUILD, "test-run")  # disks, programs and logs of this run
 JOBS = str(min(2, os.cpu_count() or 1))
 SILENCE_S = 240  # a guest that prints nothing, in its output or its log, for so long hangs
@@ -43,7 +44,8 @@ class Tests:
     def wanted(self, name):
         full = f"{self.part}/{name}"
         return not self.wanted_words or any(
-            word == self.part or word in full or fnmatch.fnmatchcase(full, word) for word in self.wanted_words)
+            word == self.part or (word not in PARTS and (word in full or fnmatch.fnmatchcase(full, word)))
+            for word in self.wanted_words)
 
     def report(self, name, seconds, error=None, skipped=None):
         full = f"{self.part}/{name}"

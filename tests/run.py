@@ -13,7 +13,7 @@ sys.dont_write_bytecode = True  # nothing is left in the tree
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402 (the path is set just above)
 
-PARTS = ["check", "unit", "fuzz", "kernel", "fs", "linux", "tty", "crash", "boot"]
+PARTS = harness.PARTS
 
 
 def main():

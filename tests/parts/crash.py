@@ -19,7 +19,8 @@ while :; do
     mkdir t$n; i=0
     while [ $i -lt 12 ]; do echo "turn $n file $i" > t$n/f$i; i=$((i + 1)); done
     dd if=/dev/urandom of=t$n/data bs=3000 count=9 2>/dev/null
-    echo $n > counter
+    echo $n > counter.new; mv counter.new counter
+    echo $n > rewritten
     sync
     sum=$(cat t$n/* | sha1sum | cut -c1-40)
     sleep 1; T=$(date +%s); sleep 1
@@ -71,10 +72,11 @@ def announced(text):
 
 def verify(disk, turns, last):
     """The present holds every announced turn; each announced moment still shows its own state."""
-    lines = ["cd /root/w", f"[ $(cat counter) -ge {last} ] || echo the counter fell back to $(cat counter)"]
+    lines = ["cd /root/w", f"[ \"$(cat counter)\" -ge {last} ] || echo the counter fell back to $(cat counter)"]
     for n, (moment, total) in turns.items():
         lines.append(f"[ $(cat t{n}/* | sha1sum | cut -c1-40) = {total} ] || echo turn {n} is damaged")
-        lines.append(f"[ $(cat counter@@@{moment}) = {n} ] || echo at the moment of {n} the counter is $(cat counter@@@{moment})")
+        lines.append(f"[ \"$(cat rewritten@@@{moment})\" = {n} ] || echo at the moment of {n} the rewritten file holds $(cat rewritten@@@{moment})")
+        lines.append(f"[ \"$(cat counter@@@{moment})\" = {n} ] || echo at the moment of {n} the counter is $(cat counter@@@{moment})")
         lines.append(f"[ $(cat /root/.time/@{moment}/w/t{n}/* | sha1sum | cut -c1-40) = {total} ] || echo turn {n} is damaged in the past")
         lines.append(f"[ -e /root/.time/@{moment}/w/t{n + 1} ] && echo the past of {n} knows {n + 1}")
     result = guest("\n".join(lines) + "\necho verified\n", disk).expect(0)
@@ -98,27 +100,47 @@ def power_cuts():
         first = max(turns) + 20  # later than any turn that was begun and not announced
 
 
-def fsync_holds():
-    """One file is fsynced and the power goes at once: it is there, whole."""
-    disk = fresh_disk("crash")
-    commands = "cd /root; dd if=/dev/zero bs=1000 count=70 2>/dev/null | tr '\\0' q > /tmp/q; dd if=/tmp/q of=f conv=fsync 2>/dev/null; echo synced; sleep 1000"
-    process, out, err = harness.start_guest(commands, disk)
+def cut_after(disk, commands):
+    """Runs commands that end in `echo done`, and cuts the power when they have said so. What they printed before."""
+    process, out, err = harness.start_guest(commands + "\necho done; sleep 1000", disk)
     try:
         since = time.monotonic()
-        while "synced" not in harness.contents(out):
+        while "done\n" not in harness.contents(out):
             time.sleep(0.05)
             check(process.poll() is None and time.monotonic() - since < harness.SILENCE_S, "no sign of the guest")
         os.kill(qemu_of(process), signal.SIGKILL)
         process.wait(60)
+        return harness.contents(out)
     finally:
         harness.stop(process)
         out.close()
         err.close()
+
+
+def fsync_holds():
+    """One file is fsynced and the power goes at once: it is there, whole."""
+    disk = fresh_disk("crash")
+    cut_after(disk, "cd /root; dd if=/dev/zero bs=1000 count=70 2>/dev/null | tr '\\0' q > /tmp/q; dd if=/tmp/q of=f conv=fsync 2>/dev/null")
     tfsck(disk)
     result = guest("tr -d q </root/f | wc -c; wc -c </root/f", disk).expect(0)
     check(result.out.split() == ["0", "70000"], f"the file holds {result.out}")
 
 
+def past_holds():
+    """What a commit pushed out of the present is in the past after a power cut right behind that commit."""
+    disk = fresh_disk("crash")
+    moment = cut_after(disk, "cd /root; echo old > cut; echo old > written; echo old > removed; echo old > moved\n"
+                       "echo old > held; echo old > grown; sync; sleep 1; date +%s; sleep 1\n"
+                       # Still open at the cut, and committed by nobody but the file system itself.
+                       "exec 3>held 4>>grown; echo more >&4; sleep 12; : > cut; echo new > written; rm removed; mv moved to; sync").split()[0]
+    tfsck(disk)
+    at = f"@@@{moment}"
+    result = guest(f"cd /root; cat cut{at} written{at} removed{at} moved{at} held{at} grown{at}; cat written to; wc -c <cut; ls .time/@{moment} | cat", disk)
+    expected = "old\n" * 6 + "new\nold\n0\ncut\ngrown\nheld\nmoved\nremoved\nwritten\n"
+    check(result.expect(0).out == expected, f"expected\n{expected}got\n{result.out}")
+
+
 def run(tests):
     tests.case("power-cuts", power_cuts)
     tests.case("fsync-holds", fsync_holds)
+    tests.case("past-holds", past_holds)
