@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 MAY_USE = {"pure": {"pure"}, "efi": {"pure", "efi"}, "kernel": {"pure", "kernel"}, "user": {"pure", "user"},
-           "host": {"pure", "host"}, "guest": {"guest"}}
+           "host": {"pure", "host"}, "guest": {"guest", "pure"}}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 CONDITION = re.compile(r"^\s*#\s*(?:el)?if(?:n?def)?\b(.*)")
 MOVED = {}  # header: the folder whose layer it counts to

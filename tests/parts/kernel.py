@@ -5,7 +5,8 @@ import random
 import re
 
 import harness
-from harness import check, fresh_disk, guest, work_file
+from harness import check, fresh_disk, guest, host, work_file
+from parts import linux
 
 # Something of everything: processes, pipes, files on both file systems, memory.
 WORKOUT = r"""
@@ -107,6 +108,31 @@ echo alive; sha1sum /bin/busybox | wc -l
     check("hog 1\nalive\n1\n" in result.out, result.describe())
 
 
+def guest_program(name):
+    """A program of tests/guest, compiled as those of the part linux."""
+    source, target = os.path.join(harness.ROOT, "tests/guest", name + ".c"), work_file(name)
+    resources = host("clang-19", "--print-resource-dir").strip()
+    host(*linux.COMPILE, "-I", harness.ROOT, "-c", source, "-o", target + ".o")
+    host("ld.lld-19", "-static", "-pie", "--no-dynamic-linker", f"{linux.MUSL}/rcrt1.o", f"{linux.MUSL}/crti.o", target + ".o",
+         "--start-group", f"-L{linux.MUSL}", "-lc", f"{resources}/lib/linux/libclang_rt.builtins-x86_64.a", "--end-group",
+         f"{linux.MUSL}/crtn.o", "-o", target)
+    return target
+
+
+def random_calls(config, cpus):
+    """Hostile system calls on both file systems: every worker comes to its end, the memory comes back."""
+    program = guest_program("syscall_fuzz")
+    result = guest("""
+mkdir -p /root/t /tmp/t
+cd /root/t && /fuzz 1 1 5 100 >/dev/null; free | sed -n 2p
+cd /root/t && /fuzz 11 2 40 300 >/root/out & cd /tmp/t && /fuzz 12 2 40 300; wait; cat /root/out
+cd /; rm -rf /root/t /tmp/t; sleep 2; free | sed -n 2p
+""", fresh_disk("kernel"), config=config, options=("--cpus", str(cpus)), add=(f"{program}:/fuzz",)).expect(0)
+    check(result.out.count("all workers ended, 0 failed") == 2, result.describe())
+    used = [int(line.split()[2]) for line in result.out.split("\n") if line.startswith("Mem:")]
+    check(used[1] < used[0] + 6000, f"{used[0]} KiB used before, {used[1]} KiB after")
+
+
 def run(tests):
     tests.case("boot-64MiB-1cpu", boots, 64, 1, "q35", "release", 30000, 65536)
     tests.case("boot-4GiB-4cpu", boots, 4096, 4, "q35", "release", 3900000, 4194304)
@@ -118,3 +144,5 @@ def run(tests):
     tests.case("panic-has-backtrace", panics)
     tests.case("broken-programs", broken_programs)
     tests.case("out-of-memory", out_of_memory)
+    for cpus in (1, 2, 4):
+        tests.case(f"random-calls-{cpus}cpu", random_calls, "debug", cpus)
