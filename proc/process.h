@@ -195,6 +195,9 @@ void process_times(struct process *p, u64 *user_ns,
 void process_set_cred(
     const struct cred *c); // of the current thread; takes over the caller's reference
 u64 process_rlimit(struct process *p, u32 kind); // soft
+// oom.c: a fault of the current process found no memory. Ends a process, maybe this one, and waits a
+// moment; the fault may then be tried again. Sleeps.
+void process_out_of_memory(void);
 bool process_is_ptraceable(struct process *p,
                            const struct cred *c); // may c look into p (/proc/N/mem and the like)
 

@@ -366,11 +366,8 @@ void linux_trap(struct trap_frame *f, u64 va, enum vm_fault why) {
     switch (f->vector) {
     case TRAP_PAGE_FAULT:
         if (why == VM_FAULT_OOM) {
-            log(LINUX, ERROR, "out of memory: ends pid=%u comm=%s", process_current()->pid,
-                process_current()->comm);
-            process_exit_group(LINUX_SIGKILL);
-        }
-        if (why == VM_FAULT_BUS) {
+            process_out_of_memory(); // and the instruction runs again
+        } else if (why == VM_FAULT_BUS) {
             fault(LINUX_SIGBUS, LINUX_BUS_ADRERR, va, f);
         } else {
             fault(LINUX_SIGSEGV, why == VM_FAULT_ACCERR ? LINUX_SEGV_ACCERR : LINUX_SEGV_MAPERR, va,
