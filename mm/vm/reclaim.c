@@ -111,10 +111,14 @@ u64 vm_object_reclaim(u64 wanted_pages) {
     if (thread_current() == nullptr) {
         return 0; // before the scheduler there is no cache
     }
-    u64 scans = MIN(wanted_pages * 8 + 64, 2 * vm_cached_pages());
+    // A short look is enough as long as it finds something. Before the answer is "nothing", every
+    // page has had both of its rounds.
+    u64 scans = 2 * vm_cached_pages();
+    u64 enough = wanted_pages * 8 + 64;
+    u64 patient = scans > enough ? scans - enough : 0; // what is left after the short look
     u64 freed = 0;
     struct candidate c;
-    while (freed < wanted_pages && next_candidate(&c, &scans)) {
+    while (freed < wanted_pages && (freed == 0 || scans > patient) && next_candidate(&c, &scans)) {
         if (try_drop(&c)) {
             freed++;
         }
