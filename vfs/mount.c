@@ -7,6 +7,10 @@
 // list has a root; whoever stands inside a mount holds references on its name entries, so the entry
 // of the mount point counts all users.
 #include "vfs_impl.h"
+#include <kernel/sched/wait.h>
+
+constexpr u32 SHUTDOWN_ATTEMPTS = 20;
+constexpr u64 SHUTDOWN_PAUSE_NS = 200 * NS_PER_MS;
 
 struct mount_tree vfs_mount_tree = {.lock = MUTEX_INIT(vfs_mount_tree.lock),
                                     .all = LIST_INIT(vfs_mount_tree.all)};
@@ -264,8 +268,19 @@ static struct mount *detach_last(void) {
     return nullptr;
 }
 
-err_t vfs_shutdown(void) {
+// Processes that end give memory back, so a sync that had too little is worth another attempt.
+static err_t sync_patiently(void) {
     err_t err = vfs_sync_all();
+    for (u32 i = 0; i < SHUTDOWN_ATTEMPTS && err == ERR_NOMEM; i++) {
+        err_t slept = sleep_until(cpu_time_ns() + SHUTDOWN_PAUSE_NS, WAIT_SOLID);
+        unused_arg(slept);
+        err = vfs_sync_all();
+    }
+    return err;
+}
+
+err_t vfs_shutdown(void) {
+    err_t err = sync_patiently();
     struct mount *m;
     while ((m = detach_last()) != nullptr) {
         struct path covers = {m->covers, m->covers_name};
@@ -273,7 +288,7 @@ err_t vfs_shutdown(void) {
         path_put(&covers);
     }
     // What is still in use, the root among it, has been synced; nothing is lost by going away now.
-    err_t last = vfs_sync_all();
+    err_t last = sync_patiently();
     log(VFS, INFO, "file systems synced");
     return err == ERR_OK ? last : err;
 }
