@@ -55,7 +55,8 @@ static err_t msi_set(struct pci_device *d, u32 cap, const struct pci_message *m)
 }
 
 err_t pci_message_set(struct pci_device *d, const struct pci_message *m) {
-    if (cmdline_has("safe")) { // the loader's entry for machines that do not get further: drivers poll
+    if (cmdline_has(
+            "safe")) { // the loader's entry for machines that do not get further: drivers poll
         return ERR_NODEV;
     }
     u32 cap = pci_capability_find(d, PCI_CAP_MSIX, 0);

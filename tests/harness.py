@@ -145,12 +145,12 @@ def work_file(name):
     return os.path.join(WORK, name)
 
 
-def fresh_disk(name):
-    """A new bootable disk of its own for a case."""
+def fresh_disk(name, mib=768):
+    """A new bootable disk of its own for a case. History is kept for ever: who writes much needs room."""
     build_system()
-    base = work_file("base.img")
+    base = work_file(f"base-{mib}.img")
     if not os.path.exists(base):
-        host("./hornet", "image", "--no-build", "--size", "768", "--out", base, env=hornet_environment())
+        host("./hornet", "image", "--no-build", "--size", str(mib), "--out", base, env=hornet_environment())
     path = work_file(name + ".img")
     host("cp", "--sparse=always", base, path)
     return path

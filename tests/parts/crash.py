@@ -57,6 +57,7 @@ def load_and_kill(disk, first, turns, delay):
         os.kill(qemu_of(process), signal.SIGKILL)
         process.wait(60)
         log = harness.log_of(harness.contents(err))
+        check("No space" not in harness.contents(out), "the disk is full: this case needs a larger one")
         fault = harness.FAULT.search(log)
         check(fault is None, f"the kernel reports a fault: {fault and fault.group(0)}\n{harness.tail(log)}")
         return announced(harness.contents(out))
@@ -84,7 +85,7 @@ def verify(disk, turns, last):
 
 
 def power_cuts():
-    disk = fresh_disk("crash")
+    disk = fresh_disk("power-cuts", 6144)
     rng = random.Random()
     seed = rng.randrange(1 << 32)
     rng.seed(seed)
