@@ -52,12 +52,7 @@ struct transfer {
     size_t bytes;
 };
 
-static err_t run(struct block_device *d, struct transfer t) {
-    if (t.op != BLOCK_FLUSH && t.bytes % BLOCK_SECTOR_BYTES != 0) {
-        return ERR_INVAL;
-    }
-    struct block_wait *w;
-    TRY(heap_new(&w));
+static err_t run_with(struct block_device *d, struct transfer t, struct block_wait *w) {
     waitq_init(&w->queue);
     err_t err = ERR_OK;
     do {
@@ -71,6 +66,26 @@ static err_t run(struct block_device *d, struct transfer t) {
         t.buf += part;
         t.bytes -= part;
     } while (err == ERR_OK && t.bytes != 0);
+    return err;
+}
+
+// Used one at a time when there is no memory for another: a commit must not fail for that.
+static struct spare {
+    struct mutex lock;
+    struct block_wait wait GUARDED_BY(lc_block_spare);
+} spare = {.lock = MUTEX_INIT(spare.lock)};
+DECLARE_MUTEX_CLASS(block_spare, struct spare, lock)
+
+static err_t run(struct block_device *d, struct transfer t) {
+    if (t.op != BLOCK_FLUSH && t.bytes % BLOCK_SECTOR_BYTES != 0) {
+        return ERR_INVAL;
+    }
+    struct block_wait *w;
+    if (heap_new(&w) != ERR_OK) {
+        GUARD(block_spare, &spare);
+        return run_with(d, t, &spare.wait);
+    }
+    err_t err = run_with(d, t, w);
     heap_free(&w);
     return err;
 }

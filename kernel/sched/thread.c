@@ -54,6 +54,10 @@ static void first_run(void *arg) {
 }
 
 err_t thread_create(const char *name, void (*fn)(void *), void *arg, struct thread **out) {
+    constexpr u64 pages_for_one = 32; // stack, page tables, and what a process has in the heap
+    if (!phys_has_room(pages_for_one)) {
+        return ERR_NOMEM;
+    }
     struct thread *t;
     TRY(heap_new(&t));
     err_t err = thread_stack_alloc(THREAD_STACK_BYTES, &t->stack);

@@ -52,6 +52,9 @@ static inline struct pa page_pa(const struct page *p) {
 }
 static inline void *page_ptr(const struct page *p) { return pa_to_ptr(page_pa(p)); }
 static inline struct page *page_of_pa(struct pa pa) { return &page_array[pa.v >> PAGE_SHIFT]; }
+// Is there room for something large that may also be refused (a process)? Leaves the reserve to those who must finish what they
+// began. Sleeps.
+bool phys_has_room(u64 pages);
 struct phys_stats {
     u64 total_pages, free_pages, reserved_pages;
 };

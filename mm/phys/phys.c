@@ -188,6 +188,20 @@ static bool make_room(u32 order) {
     return __c11_atomic_load(&phys.free_pages, __ATOMIC_RELAXED) >= phys.reserve_pages + pages;
 }
 
+bool phys_has_room(u64 pages) {
+    u64 wanted = phys.reserve_pages + pages;
+    for (u32 attempt = 0; attempt < 8; attempt++) {
+        u64 free = __c11_atomic_load(&phys.free_pages, __ATOMIC_RELAXED);
+        if (free >= wanted) {
+            return true;
+        }
+        if (run_reclaimers(CACHE_BATCH + wanted - free) == 0) {
+            break;
+        }
+    }
+    return __c11_atomic_load(&phys.free_pages, __ATOMIC_RELAXED) >= wanted;
+}
+
 static struct page *take_slow(u32 order, u32 flags) {
     for (u32 attempt = 0; attempt < 3; attempt++) {
         if ((flags & PAGE_ATOMIC) == 0 && !make_room(order)) {
@@ -328,9 +342,10 @@ void phys_add_frames(u64 first, u64 end) {
 
 void phys_set_limits(u64 total_pages) {
     phys.total_pages = total_pages;
-    u64 sixty_fourth = total_pages / 64;
-    phys.low_pages = MAX(MIN(sixty_fourth, 2048), 32);
-    phys.reserve_pages = phys.low_pages / 4;
+    u64 share = total_pages / 32;
+    phys.low_pages = MAX(MIN(share, 4096), 64);
+    phys.reserve_pages =
+        phys.low_pages / 2; // for the heap and page tables: file systems finish what they began
 }
 
 void phys_init_cpu(u32 cpu_idx) {

@@ -133,9 +133,24 @@ cd /; rm -rf /root/t /tmp/t; sleep 2; free | sed -n 2p
     check(used[1] < used[0] + 6000, f"{used[0]} KiB used before, {used[1]} KiB after")
 
 
+def exhaustion():
+    """A fork bomb, memory hogs and pipes full of data on a small machine: root's shell and the file system go on."""
+    program = guest_program("exhaust")
+    result = guest("""
+/exhaust fork; echo bomb
+( /exhaust memory & /exhaust memory & /exhaust memory & wait ) >/dev/null 2>&1; echo hogs
+/exhaust pipes; echo pipes
+dd if=/dev/zero of=/root/dd bs=64k count=1000 2>/dev/null; wc -c </root/dd; rm /root/dd
+/exhaust memory; sync; echo still here >/root/note; cat /root/note
+""", fresh_disk("kernel"), options=("--memory", "64"), add=(f"{program}:/exhaust",)).expect(0)
+    said = [line for line in result.out.split("\n") if line != "Killed"]
+    check(said == ["bomb", "hogs", "pipes", "65536000", "still here", ""], result.describe())
+
+
 def run(tests):
     tests.case("boot-64MiB-1cpu", boots, 64, 1, "q35", "release", 30000, 65536)
     tests.case("boot-4GiB-4cpu", boots, 4096, 4, "q35", "release", 3900000, 4194304)
+    tests.case("boot-512MiB-16cpu", boots, 512, 16, "q35", "release", 430000, 524288)
     tests.case("boot-pc-machine", boots, 512, 2, "pc", "release", 450000, 524288)
     tests.case("boot-debug", boots, 512, 2, "q35", "debug", 430000, 524288)
     tests.case("boot-kasan", boots, 1024, 2, "q35", "kasan", 500000, 1048576)
@@ -144,5 +159,6 @@ def run(tests):
     tests.case("panic-has-backtrace", panics)
     tests.case("broken-programs", broken_programs)
     tests.case("out-of-memory", out_of_memory)
+    tests.case("exhaustion", exhaustion)
     for cpus in (1, 2, 4):
         tests.case(f"random-calls-{cpus}cpu", random_calls, "debug", cpus)

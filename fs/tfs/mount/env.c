@@ -6,6 +6,9 @@
 #include "mount_impl.h"
 #include <kernel/base/entropy.h>
 
+constexpr u32 ALLOC_ATTEMPTS = 200;
+constexpr u64 ALLOC_PAUSE_NS = 10 * NS_PER_MS;
+
 constexpr u64 SECTORS_PER_BLOCK = TFS_BLOCK_SIZE / 512;
 
 static err_t env_read(void *arg, u64 block, u32 count, void *buf) {
@@ -24,10 +27,20 @@ static err_t env_flush(void *arg) {
     return block_flush(vol->device);
 }
 
+// An operation that breaks off in the middle costs the volume all further changes, so it is worth waiting a moment for processes
+// that end, or are ended, to give memory back.
 static void *env_alloc(void *arg, size_t bytes) {
     unused_arg(arg);
     void *p;
-    return heap_alloc(bytes, &p) == ERR_OK ? p : nullptr;
+    for (u32 attempt = 0; attempt < ALLOC_ATTEMPTS; attempt++) {
+        if (heap_alloc(bytes, &p) == ERR_OK) {
+            return p;
+        }
+        (void)phys_has_room(bytes_to_pages(bytes)); // reclaims
+        err_t err = sleep_until(deadline_in(time_now_ns(), ALLOC_PAUSE_NS), WAIT_SOLID);
+        assert_eq(err, ERR_OK);
+    }
+    return nullptr;
 }
 
 static void env_free(void *arg, void *mem, size_t bytes) {
