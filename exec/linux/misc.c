@@ -124,18 +124,30 @@ i64 linux_sched_yield(struct trap_frame *f) {
 
 static u64 online_mask(void) { return ((u64)1 << cpu_count) - 1; }
 
-static err_t affinity(u32 tid, const u64 *set, u64 *out) {
+// A reference, or null.
+static struct thread *task_get(u32 tid) {
     GUARD(proc_table, &proc_table);
     struct user_thread *t = tid == 0 ? user_thread_current() : thread_find_locked(tid);
+    if (t == nullptr) {
+        return nullptr;
+    }
+    thread_get(t->thread);
+    return t->thread;
+}
+
+static err_t affinity(u32 tid, const u64 *set, u64 *out) {
+    struct thread *t = task_get(tid);
     if (t == nullptr) {
         return ERR_SRCH;
     }
     if (set != nullptr) {
-        thread_set_affinity(t->thread, *set);
+        thread_set_affinity(t, *set);
     }
-    *out = t->thread->cpu_allowed & online_mask();
+    *out = t->cpu_allowed & online_mask();
+    thread_put(t);
     return ERR_OK;
 }
+
 i64 linux_sched_getaffinity(struct trap_frame *f) {
     u64 mask, bytes = (u32)arg1(f);
     if (bytes < sizeof(mask) || bytes % sizeof(mask) != 0) {

@@ -201,7 +201,8 @@ void sched_arrive(void) NO_LOCK_ANALYSIS {
     struct thread *previous = rq->previous;
     // Preempted on its way to the last switch, a dead thread still waits for a CPU to finish that.
     bool dead = previous->state == THREAD_DEAD && !previous->on_queue;
-    bool move = !dead && previous->on_queue && previous != rq->idle &&
+    // Only READY: a BLOCKED one may be woken, and so queued, by somebody else meanwhile.
+    bool move = previous->state == THREAD_READY && previous->on_queue && previous != rq->idle &&
                 !(previous->cpu_allowed >> rq->cpu & 1);
     if (move) {
         tree_remove(&rq->waiting, &previous->run_node);
@@ -284,16 +285,22 @@ void sched_switch_away(bool blocking) NO_LOCK_ANALYSIS {
     }
     cpu_this()->need_resched = false;
     sched_account(rq, false);
+    struct thread *next;
     if (blocking) {
         t->on_queue = false;
         rq->runnable--;
-    } else if (t != rq->idle) {
+        next = pick_next(rq);
+    } else if (t == rq->idle) {
+        next = pick_next(rq);
+    } else {
         if (t->state == THREAD_RUNNING) {
             t->state = THREAD_READY;
         }
+        bool may_stay = (t->cpu_allowed >> rq->cpu & 1) != 0;
+        next = may_stay ? nullptr : pick_next(rq); // before t is in the tree: not t
         tree_add(rq, t);
+        next = may_stay ? pick_next(rq) : next;
     }
-    struct thread *next = pick_next(rq);
     if (next == t) {
         if (t->state == THREAD_READY) {
             t->state = THREAD_RUNNING;
@@ -492,6 +499,7 @@ void thread_set_priority(struct thread *t, u8 priority) {
 }
 
 void thread_set_affinity(struct thread *t, u64 cpu_mask) {
+    might_sleep();
     struct run_queue *rq = lock_queue_of(t);
     t->cpu_allowed = cpu_mask;
     bool move = !(cpu_mask >> rq->cpu & 1);

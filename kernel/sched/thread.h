@@ -71,8 +71,9 @@ void thread_start(struct thread *t);
 void thread_get(struct thread *t);
 void thread_put(struct thread *t);
 void thread_set_priority(struct thread *t, u8 priority);
-void thread_set_affinity(struct thread *t, u64 cpu_mask);
-void thread_wake(struct thread *t); // any context; harmless if t is not blocked
+void thread_set_affinity(struct thread *t,
+                         u64 cpu_mask); // the current thread moves at once: no spinlock held
+void thread_wake(struct thread *t);     // any context; harmless if t is not blocked
 void thread_yield(void);
 void thread_set_mmu(struct mmu_space *mmu); // the current thread moves to another address space
 
