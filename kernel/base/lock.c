@@ -112,19 +112,15 @@ void spin_lock(struct spinlock *l, struct lock_class *c) {
         cpu_pause();
     }
     if (CONFIG_DEBUG) {
-        l->owner = cpu_this();
         l->acquire_site = (u64)__builtin_return_address(0);
     }
 }
 
 void spin_unlock(struct spinlock *l, struct lock_class *c) {
     if (CONFIG_DEBUG) {
-        l->owner = nullptr;
         lock_check_release(l, c);
     }
     u32 serving = __c11_atomic_load(&l->serving, __ATOMIC_RELAXED);
     __c11_atomic_store(&l->serving, serving + 1, __ATOMIC_RELEASE);
     cpu_irq_restore();
 }
-
-bool spin_is_mine(const struct spinlock *l) { return !CONFIG_DEBUG || l->owner == cpu_this(); }

@@ -33,12 +33,10 @@ extern struct lock_class lc_top;
 struct spinlock {
     _Atomic u32 next, serving; // ticket lock
     u64 acquire_site;          // return address, debug kernels
-    void *owner;               // struct cpu_local, debug kernels
 };
 
 void spin_lock(struct spinlock *l, struct lock_class *c); // interrupts off (nesting), then the lock
 void spin_unlock(struct spinlock *l, struct lock_class *c);
-bool spin_is_mine(const struct spinlock *l); // debug kernels; true in release kernels
 
 // Run-time checker, debug kernels: called by both kinds of lock. Holdings live in the thread.
 void lock_check_acquire(void *lock, struct lock_class *c, u64 site, bool same_class_allowed);

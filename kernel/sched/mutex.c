@@ -69,5 +69,3 @@ void mutex_unlock(struct mutex *m, struct lock_class *c) {
     __c11_atomic_store(&m->owner, nullptr, __ATOMIC_SEQ_CST);
     waitq_wake_one(&m->queue);
 }
-
-bool mutex_is_mine(const struct mutex *m) { return m->owner == thread_current(); }

@@ -17,7 +17,6 @@ void mutex_lock_nested(
     struct lock_class *c); // second lock of one class; the caller orders by address
 bool mutex_try_lock(struct mutex *m, struct lock_class *c);
 void mutex_unlock(struct mutex *m, struct lock_class *c);
-bool mutex_is_mine(const struct mutex *m);
 
 #define DECLARE_MUTEX_CLASS(cls, type, member)                                                     \
     typedef type cls##_guarded_t;                                                                  \
